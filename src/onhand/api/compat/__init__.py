@@ -1,0 +1,1 @@
+"""The Inventory Visibility compatible surface."""

@@ -1,0 +1,296 @@
+"""What can be asked of the engine: every change of stock is one of these values.
+
+A command is complete: names are resolved, quantities are scaled (`quantities.SCALE`), dimensions are mapped
+and filtered. It holds no clock; lives relative to now (`lives_us`) are resolved by `decide`.
+
+Idempotency: (environment, kind, id) names a command for ever within the retention (invariant I4). The
+`fingerprint` is a 64-bit digest of what the caller asked, taken before anything of the configuration is
+applied to it, so that an honest retry always has the same one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from onhand.core.keys import Position, ProductKey
+
+if TYPE_CHECKING:
+    from onhand.core.outcomes import Outcome
+
+
+class Kind(enum.IntEnum):
+    """Event type of a command: the scope of its id (specification 2.4) and a column of the ledger."""
+
+    CHANGE = 1
+    SET = 2
+    RESERVE = 3
+    REVERSE = 4
+    UNRESERVE = 5
+    RELEASE = 6
+    EXTEND = 7
+    OFFSET = 8
+    EXPIRE = 9
+    CLEAR = 10
+    WIPE = 11
+    ERP = 12
+
+
+class Owner(msgspec.Struct, frozen=True):
+    """Who a hold belongs to. The empty owner is the shared pool that `Unreserve` draws from."""
+
+    reference: str = ""
+    channel: str = ""
+    order: str = ""
+    """Key of an order line once the workflow attached the hold; such a hold moves only by its hold id."""
+
+    @property
+    def key(self) -> str:
+        """One text for the index; empty for the shared pool."""
+        if not (self.reference or self.channel or self.order):
+            return ""
+        return "\x1f".join((self.reference, self.channel, self.order))
+
+
+ANYONE = Owner()
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What all commands share."""
+
+    id: str
+    """The caller's id of the event, or a generated one."""
+    fingerprint: int = 0
+    """Signed 64 bits."""
+    caller: str
+    """Client that asked; each movement names it."""
+    product: ProductKey
+    organization_shown: str = ""
+    """The caller's spelling; stored when the product is new."""
+    product_shown: str = ""
+
+
+class ChangeOnHand(Command, frozen=True, kw_only=True):
+    """Add each delta to its measure at the position, all or nothing."""
+
+    kind: Kind = Kind.CHANGE
+    """`CHANGE`, or `ERP` for the internal synchronisation, which has a scope of ids of its own."""
+    position: Position
+    changes: tuple[tuple[int, int], ...]
+    """(measure id, scaled delta); distinct measures."""
+    reason: str = ""
+
+
+class SetOnHand(Command, frozen=True, kw_only=True):
+    """Assign each value to its measure at the position; a time older than the stored one changes nothing."""
+
+    position: Position
+    values: tuple[tuple[int, int], ...]
+    """(measure id, scaled value)."""
+    modified_at: int | None = None
+    """Microseconds since 1970, UTC."""
+    reason: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.SET
+
+
+class Reserve(Command, frozen=True, kw_only=True):
+    """Take a soft reservation: a new hold of `quantity` on the measure at the position (a cell)."""
+
+    position: Position
+    measure: int
+    quantity: int
+    """Scaled, above zero."""
+    check: bool = True
+    """False: accept whatever is available."""
+    expires_at: int | None = None
+    """Microseconds since 1970."""
+    lives_us: int | None = None
+    """Life from the moment of the decision; used when `expires_at` is not given."""
+    owner: Owner = ANYONE
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.RESERVE
+
+
+class Reverse(Command, frozen=True, kw_only=True):
+    """A reservation with a negative quantity: takes back what was reserved with the same information.
+
+    Draws on the unattributed balance, then on holds of the same owner, oldest first; the rest makes the
+    unattributed balance negative (switch `clampReserved` stops at zero).
+    """
+
+    position: Position
+    measure: int
+    quantity: int
+    """Scaled, above zero: how much is taken back."""
+    check: bool = False
+    """True is refused (specification 3.2)."""
+    owner: Owner = ANYONE
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.REVERSE
+
+
+class Unreserve(Command, frozen=True, kw_only=True):
+    """Release by the shared reservation id: unattributed balance first, then holds without owner, oldest first."""
+
+    position: Position
+    measure: int
+    quantity: int
+    """Scaled, above zero. What exceeds the reservation is reported, not an error."""
+    reservation_id: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.UNRESERVE
+
+
+class ReleaseHold(Command, frozen=True, kw_only=True):
+    """Give one hold back, whole or in part."""
+
+    hold: int
+    """Number of the hold within its product."""
+    quantity: int | None = None
+    """Scaled; None releases what remains. More than remains is refused."""
+    reason: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.RELEASE
+
+
+class ExtendHold(Command, frozen=True, kw_only=True):
+    """Move the expiry of an open hold; an expired hold is not revived."""
+
+    hold: int
+    expires_at: int | None = None
+    """Microseconds since 1970; None with `lives_us` None makes the hold permanent."""
+    lives_us: int | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.EXTEND
+
+
+class Offset(Command, frozen=True, kw_only=True):
+    """Consume a reservation because the goods moved: by hold, or by node like `Unreserve`.
+
+    Consumes at most what remains; the surplus is reported in the outcome and nothing else is touched.
+    """
+
+    position: Position
+    measure: int
+    quantity: int
+    """Scaled, above zero."""
+    hold: int | None = None
+    reservation_id: str = ""
+    reason: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.OFFSET
+
+
+class ReleaseDue(Command, frozen=True, kw_only=True):
+    """Release the expired holds of the product now (the sweeper's command)."""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.EXPIRE
+
+
+class ClearReserved(Command, frozen=True, kw_only=True):
+    """Set the reserved measures of the whole product to zero and close their holds (clean-up job)."""
+
+    measures: frozenset[int]
+    reason: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.CLEAR
+
+
+class Wipe(Command, frozen=True, kw_only=True):
+    """Forget the product's stock, holds and command ids at one place (partition clean-up)."""
+
+    place: str
+    reason: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.WIPE
+
+
+AnyCommand = (
+    ChangeOnHand
+    | SetOnHand
+    | Reserve
+    | Reverse
+    | Unreserve
+    | ReleaseHold
+    | ExtendHold
+    | Offset
+    | ReleaseDue
+    | ClearReserved
+    | Wipe
+)
+
+
+class DocumentKey(msgspec.Struct, frozen=True, cache_hash=True, order=True):
+    """A document that commits with stock (an order, an ERP line). Make `d` with `keys.shard`."""
+
+    d: int
+    environment: int
+    kind: str
+    id: str
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A document at a version; version 0 with an empty body means absent."""
+
+    key: DocumentKey
+    version: int
+    body: bytes
+
+
+class DocumentWrite(msgspec.Struct, frozen=True):
+    """Replace a document if it still has the expected version; the new version is one higher."""
+
+    key: DocumentKey
+    expected_version: int
+    body: bytes
+
+
+class Group(msgspec.Struct, frozen=True, kw_only=True):
+    """Commands over several products, and documents, all accepted or none.
+
+    Replayed members count as accepted and change nothing. A stale document version refuses the group.
+    """
+
+    commands: tuple[AnyCommand, ...]
+    documents: tuple[DocumentKey, ...] = ()
+    """Locked and read with the rest."""
+    finish: Callable[[Sequence[Outcome], Sequence[Document]], Sequence[DocumentWrite]] | None = None
+    """Pure; called once all commands are accepted, inside the unit."""
+
+
+Work = AnyCommand | Group
+"""What is submitted: one command or one group."""

@@ -1,0 +1,1 @@
+"""The imperative shell: asynchronous, bounded, without SQL and without HTTP."""

@@ -1,0 +1,1 @@
+"""Storage on PostgreSQL: the only package that knows a database driver."""
