@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
+import msgspec
+
+from onhand.core.commands import Kind
+from onhand.core.keys import Dimensions, ProductKey
 from onhand.core.snapshot import Decision, Reads, Snapshot
 
 
@@ -15,14 +21,27 @@ class Clock(Protocol):
         """Microseconds since 1970, UTC."""
 
 
+# The engine's store ------------------------------------------------------------------------------------------
+
+
 class Unit(Protocol):
     """One database transaction: gather, then commit; leaving it without `commit` rolls back."""
 
     async def gather(self, reads: Reads, now_us: int) -> Snapshot:
-        """Lock and read. Ensures product rows, locks them in ascending order, reads in a later statement."""
+        """Lock and read. Ensures product rows, locks them in ascending order, reads in a later statement.
+
+        Takes the configuration fence of each environment (shared, until the end of the transaction) and
+        reports the configuration version that it found.
+        """
 
     async def commit(self, decision: Decision) -> None:
-        """Write everything the decision says and commit durably. Raises a fault of `service.faults`."""
+        """Write everything the decision says and commit durably.
+
+        Raises:
+            Conflict: a serialization fault, deadlock or concurrent duplicate id; gather again.
+            StoreUnavailable: nothing was committed.
+            OutcomeUnknown: the commit was sent and its answer lost.
+        """
 
 
 class Store(Protocol):
@@ -30,3 +49,302 @@ class Store(Protocol):
 
     def unit(self) -> AbstractAsyncContextManager[Unit]:
         """A transaction on a connection of the pool."""
+
+
+# Reading -----------------------------------------------------------------------------------------------------
+
+
+class StockFilter(msgspec.Struct, frozen=True):
+    """Which stock to read. None means no restriction; all texts are folded."""
+
+    environment: int
+    organizations: tuple[str, ...] | None
+    products: tuple[str, ...] | None
+    places: tuple[str, ...] | None
+    """Place keys (`Position.place`)."""
+    records: bool
+    """Also read the records below the cells (lots, serial numbers, pallets …)."""
+
+
+class StockRow(msgspec.Struct, frozen=True):
+    """Stock of one measure at one position, expired holds already taken off."""
+
+    position: str
+    """Folded key; `keys.decode` gives its dimensions."""
+    cell: str
+    """Key of its cell; equal to `position` for a cell."""
+    measure: int
+    own: int
+    finer: int
+    """Cells: sum of the records below."""
+
+
+class ProductStock(msgspec.Struct):
+    """Stock of one product."""
+
+    product: ProductKey
+    organization: str
+    """As first seen."""
+    name: str
+    """The product id as first seen."""
+    rows: list[StockRow]
+    shown: dict[str, Dimensions]
+    """Position key -> dimension values as first seen."""
+
+
+class HoldRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A hold as read for people."""
+
+    id: str
+    """External hold id."""
+    organization: str
+    product: str
+    dimensions: Dimensions
+    measure: int
+    quantity: int
+    remaining: int
+    reference: str
+    channel: str
+    order: str
+    caller: str
+    expires_at: int | None
+    created_at: int
+    closed_at: int | None
+    closed_by: Kind | None
+
+
+class HoldFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which holds to list; None means no restriction."""
+
+    environment: int
+    organization: str | None = None
+    product: str | None = None
+    reference: str | None = None
+    channel: str | None = None
+    open: bool | None = True
+
+
+class MovementRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A ledger row as read for people."""
+
+    organization: str
+    product: str
+    sequence: int
+    at: datetime
+    dimensions: Dimensions
+    measure: int
+    delta: int
+    level: int
+    hold: str | None
+    kind: Kind
+    command_id: str
+    caller: str
+    reason: str
+
+
+class RefusalRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A recorded refusal."""
+
+    organization: str
+    product: str
+    at: datetime
+    kind: Kind
+    command_id: str
+    caller: str
+    channel: str
+    dimensions: Dimensions
+    measure: int
+    requested: int
+    available: int
+    reason: str
+    nodes: tuple[str, ...]
+
+
+class ProductAudit(msgspec.Struct):
+    """Everything `verify` needs of one product, read in one snapshot."""
+
+    product: ProductKey
+    version: int
+    stock: dict[tuple[str, int], tuple[int, int, int]]
+    """(position key, measure) -> (own, finer, held)."""
+    cells: dict[str, str]
+    """Position key -> cell key."""
+    folded: dict[tuple[str, int], int]
+    """Sum of the movements per (position key, measure)."""
+    open_holds: dict[tuple[str, int], int]
+    """Sum of what remains of open holds."""
+    sequences: int
+    """Number of movements; equals `version` when the ledger has no gap (while nothing was pruned)."""
+
+
+class Page(msgspec.Struct):
+    """One page of rows and the cursor of the next one."""
+
+    rows: list[Any]
+    next: str | None
+
+
+class Reader(Protocol):
+    """Reads that take no locks. All are bounded: by page, by filter, or product by product."""
+
+    async def stock(self, which: StockFilter, now_us: int) -> list[ProductStock]:
+        """Stock of the matching products, ordered by organization, product."""
+
+    async def partitions(self, environment: int, *, by_location: bool) -> list[tuple[str, str, str]]:
+        """(organization, product or "", place) of each partition that holds stock."""
+
+    async def products(self, environment: int, after: ProductKey | None, limit: int) -> list[ProductKey]:
+        """Products of an environment in key order."""
+
+    async def products_at(self, environment: int, organization: str, place: str) -> list[ProductKey]:
+        """Products of an organization with stock at a place."""
+
+    async def due_products(self, now_us: int, limit: int) -> list[ProductKey]:
+        """Products with expired, still open holds."""
+
+    async def candidates(self, environment: int, organization: str, cell: str) -> AsyncIterator[ProductKey]:
+        """Products of an organization that have a position with this key (to resolve a reservation id)."""
+
+    async def holds(self, which: HoldFilter, after: str | None, limit: int) -> Page:
+        """Holds, newest first."""
+
+    async def hold(self, environment: int, hold_id: str) -> HoldRow | None:
+        """One hold."""
+
+    async def hold_product(self, environment: int, hold_id: str) -> ProductKey | None:
+        """The product that a hold belongs to."""
+
+    async def movements(
+        self, product: ProductKey, position: str | None, measure: int | None, after: str | None, limit: int
+    ) -> Page:
+        """Ledger rows of one product, newest first."""
+
+    async def refusals(self, environment: int, since: datetime, after: str | None, limit: int) -> Page:
+        """Refusals, newest first."""
+
+    async def audit(self, products: Sequence[ProductKey]) -> list[ProductAudit]:
+        """What `verify` compares, read in one repeatable-read transaction."""
+
+
+# Catalogue: configuration, access, jobs ----------------------------------------------------------------------
+
+
+class ConfigurationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of an environment's configuration."""
+
+    environment: int
+    environment_id: str
+    version: int
+    document: dict[str, Any]
+    switches: dict[str, Any]
+    measures: dict[int, tuple[str, str]]
+    applied_at: datetime
+    applied_by: str
+    reason: str
+
+
+class ClientRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A client of the API."""
+
+    client_id: str
+    secret_hash: str
+    environments: tuple[str, ...]
+    """Environment ids; ("*",) means all."""
+    scopes: tuple[str, ...]
+    disabled: bool
+
+
+class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that signs tokens until `retires_at` and verifies them until `expires_at`."""
+
+    key_id: str
+    jwk: dict[str, Any]
+    created_at: datetime
+    retires_at: datetime
+    expires_at: datetime
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A long-running job."""
+
+    job_id: str
+    environment: int
+    kind: str
+    parameters: dict[str, Any]
+    status: str
+    """Queued, Running, Succeeded or Failed."""
+    progress: int
+    message: str
+
+
+class Catalogue(Protocol):
+    """Small, rarely written tables."""
+
+    async def environments(self) -> list[tuple[int, str]]:
+        """(number, id) of each environment."""
+
+    async def configuration(self, environment_id: str, version: int | None = None) -> ConfigurationRow | None:
+        """A version of a configuration; the current one by default."""
+
+    async def history(self, environment: int) -> list[ConfigurationRow]:
+        """All versions, newest first."""
+
+    async def create_environment(
+        self, environment_id: str, document: dict[str, Any], switches: dict[str, Any], by: str
+    ) -> ConfigurationRow:
+        """A new environment at configuration version 1; registers its measures."""
+
+    async def rename_environment(self, old_id: str, new_id: str) -> bool:
+        """Give an environment another id; False when the old one does not exist."""
+
+    async def delete_environment(self, environment_id: str) -> bool:
+        """Remove an environment that holds no stock."""
+
+    async def apply_configuration(  # noqa: PLR0913 - the columns of one row
+        self,
+        environment: int,
+        expected_version: int,
+        document: dict[str, Any],
+        switches: dict[str, Any],
+        reservation_dimensions: tuple[str, ...],
+        partition: tuple[str, ...],
+        by: str,
+        reason: str,
+    ) -> ConfigurationRow | None:
+        """Write the next version under the exclusive fence; None when `expected_version` is stale.
+
+        Re-projects positions onto new reservation dimensions or a new partition in the same transaction.
+        """
+
+    async def used_measures(self, environment: int) -> set[int]:
+        """Measures that hold data (a stored level, an open hold)."""
+
+    async def has_stock(self, environment: int) -> bool:
+        """Whether any stock row exists."""
+
+    async def client(self, client_id: str) -> ClientRow | None:
+        """One client."""
+
+    async def clients(self) -> list[ClientRow]:
+        """All clients."""
+
+    async def save_client(self, client: ClientRow) -> None:
+        """Insert or replace a client."""
+
+    async def signing_keys(self) -> list[SigningKey]:
+        """Keys that still verify, newest first."""
+
+    async def add_signing_key(self, key: SigningKey) -> None:
+        """Add a key."""
+
+    async def create_job(self, job: JobRow, by: str) -> None:
+        """Register a job."""
+
+    async def job(self, job_id: str) -> JobRow | None:
+        """One job."""
+
+    async def update_job(self, job_id: str, status: str, progress: int, message: str) -> None:
+        """Report progress."""
+
+    async def unfinished_jobs(self) -> list[JobRow]:
+        """Queued and running jobs, oldest first."""

@@ -52,7 +52,7 @@ class Owner(msgspec.Struct, frozen=True):
         """One text for the index; empty for the shared pool."""
         if not (self.reference or self.channel or self.order):
             return ""
-        return "\x1f".join((self.reference, self.channel, self.order))
+        return f"{self.reference}\x1f{self.channel}\x1f{self.order}"
 
 
 ANYONE = Owner()

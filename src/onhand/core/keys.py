@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from urllib.parse import quote, unquote
+from uuid import UUID, uuid5
 
 import msgspec
 
@@ -84,3 +85,36 @@ def decode(key: str) -> Dimensions:
         return ()
     pairs = (part.partition("=") for part in key.split("&"))
     return tuple((name, unquote(value)) for name, _, value in pairs)
+
+
+RESERVATIONS = UUID("6f1c2b0e-8f0a-5d4e-9b51-0c7d3f2a9e64")
+"""Namespace of reservation ids. Never change it: clients keep the ids."""
+
+
+@lru_cache(maxsize=200_000)
+def reservation_id(product: ProductKey, cell: str, measure: tuple[str, str], *, hyphens: bool = True) -> str:
+    """The shared id of all reservations of one measure at one node (specification 3.4).
+
+    It is made from the environment's number, not its name, so that it survives a renamed environment.
+    """
+    source, name = measure
+    text = f"{product.environment}|{product.organization}|{product.product}|{cell}|{source}.{name}"
+    made = uuid5(RESERVATIONS, text)
+    return str(made) if hyphens else made.hex
+
+
+def hold_id(k: int, product_id: int, number: int) -> str:
+    """External id of a hold; it carries the shard key, so that a look-up goes to one shard."""
+    return f"{k & 0xFFFF_FFFF_FFFF_FFFF:016x}-{product_id:x}-{number:x}"
+
+
+def parse_hold_id(text: str) -> tuple[int, int, int] | None:
+    """(k, product id, number) of a text made by `hold_id`, or None when it is not one."""
+    parts = text.split("-")
+    if len(parts) != 3 or len(parts[0]) != 16:
+        return None
+    try:
+        k, product_id, number = (int(part, 16) for part in parts)
+    except ValueError:
+        return None
+    return (k - (1 << 64) if k >= 1 << 63 else k), product_id, number

@@ -53,7 +53,6 @@ class Accepted(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True)
     hold: int | None = None
     """Number of the new hold within its product."""
     product_id: int | None = None
-    reservation_id: str = ""
     expires_at: int | None = None
     """Microseconds since 1970."""
     released: int = 0

@@ -218,7 +218,7 @@ class ProductChange(msgspec.Struct, frozen=True):
 
 
 class NewId(msgspec.Struct, frozen=True):
-    """An accepted command id to insert; the product is kept so that a wipe can find it."""
+    """An accepted command id to insert. A wipe finds it through the movements of the product."""
 
     environment: int
     kind: Kind
