@@ -21,6 +21,42 @@ class Clock(Protocol):
         """Microseconds since 1970, UTC."""
 
 
+class BatchReport(msgspec.Struct, frozen=True):
+    """One decided batch, or one that failed; made once per batch."""
+
+    lane: int
+    size: int
+    """Submissions in the batch."""
+    queued: int
+    """Commands left in the lane."""
+    waited_seconds: list[float]
+    """Submission to answer of each submission, longest first."""
+    gather_seconds: float
+    decide_seconds: float
+    commit_seconds: float
+    events: dict[tuple[str, str, str], int]
+    """(kind, outcome, reason) -> number of commands."""
+
+
+class Probe(Protocol):
+    """What the service tells about itself. Calls are cheap, never block and never raise."""
+
+    def batch(self, report: BatchReport) -> None:
+        """A batch was committed."""
+
+    def fault(self, where: str, name: str, affected: int) -> None:
+        """A fault was answered to `affected` submissions, or a retry was needed ("conflict", "rules")."""
+
+    def request(self, route: str, outcome: str, reason: str) -> None:
+        """The edge answered a request. `route` is a template, never a path."""
+
+    def job(self, kind: str, status: str, age_seconds: float) -> None:
+        """A job changed its state."""
+
+    def audit(self, environment_id: str, drift_units: float, oversell: int) -> None:
+        """An audit ended."""
+
+
 # The engine's store ------------------------------------------------------------------------------------------
 
 
