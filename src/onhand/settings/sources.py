@@ -26,6 +26,8 @@ CLIENT_VARIABLES = frozenset(
         "ONHAND_TOKEN",
         "ONHAND_CLIENT_ID",
         "ONHAND_CLIENT_SECRET",
+        "ONHAND_CLIENT_SECRET_FILE",
+        "ONHAND_PG_ACCOUNT",
         "ONHAND_ENVIRONMENT",
         "ONHAND_ORGANIZATION",
     }

@@ -156,7 +156,7 @@ def _products(dice: random.Random, count: int) -> Iterator[Product]:
         noun, material = dice.choice(line.nouns), dice.choice(line.materials)
         start = dice.randrange(0, max(1, len(line.sizes) - 3))
         yield Product(
-            id=f"{noun.replace("-", "")[:3].upper()}{number:05d}",
+            id=f"{noun.replace('-', '')[:3].upper()}{number:05d}",
             name=f"{material} {noun.lower()}",
             colors=tuple(dice.sample(line.colors, dice.randint(1, 3))),
             sizes=line.sizes[start : start + dice.randint(2, 4)],
