@@ -190,11 +190,20 @@ def fetch(path: str, **parameters: str | int | None) -> Call[Any]:
     return Call("GET", f"{NATIVE}{path}", read_json, parameters=given)
 
 
-def ask(method: str, path: str, body: object = None, *, key: str | None = None, **headers: str) -> Call[Any]:
+def ask(  # noqa: PLR0913 - the parts of a request
+    method: str,
+    path: str,
+    body: object = None,
+    *,
+    key: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    repeatable: bool = False,
+) -> Call[Any]:
     """Change a native resource below the environment. With an idempotency key it may be repeated."""
-    sent = dict(headers) | ({} if key is None else {"Idempotency-Key": key})
+    sent = dict(headers or {}) | ({} if key is None else {"Idempotency-Key": key})
     encoded = None if body is None else _encode(body)
-    return Call(method, f"{NATIVE}{path}", read_json, encoded, headers=sent, repeatable=key is not None)
+    again = repeatable or key is not None
+    return Call(method, f"{NATIVE}{path}", read_json, encoded, headers=sent, repeatable=again)
 
 
 def system(path: str) -> Call[Any]:

@@ -45,7 +45,7 @@ class Problem(msgspec.Struct, frozen=True):
     detail: str = ""
     code: str = ""
     message: str = ""
-    retryable: bool | None = None
+    problems: list[str] = []
 
 
 UNKNOWN_CODE = "outcome-unknown"
@@ -56,6 +56,8 @@ def failure_of(status: int, body: bytes, reference: str) -> CallFailed:
     """The failure that an error answer stands for."""
     problem = _problem(body)
     text = problem.detail or problem.message or problem.title or _PLAIN.get(status) or f"HTTP {status}"
+    if problem.problems:
+        text = "\n".join([text, *(f"  {item}" for item in problem.problems)])
     kind: type[CallFailed]
     if status in {409, 412, 422}:
         kind = RefusedByRules

@@ -75,15 +75,16 @@ class _Conversation:
         )
 
     def token_request(self, client: httpx.Client | httpx.AsyncClient) -> httpx.Request:
-        assert isinstance(self._credentials, ClientSecret)  # noqa: S101 - `token_is_due` was asked first
+        if not isinstance(self._credentials, ClientSecret):
+            raise RequestFault("A token needs a client id and its secret.")
         form = {
             "grant_type": "client_credentials",
             "client_id": self._credentials.client_id,
             "client_secret": self._credentials.secret,
         }
-        return client.build_request("POST", "/token", data=form)
+        return client.build_request("POST", "/oauth2/token", data=form)
 
-    def take_token(self, response: httpx.Response) -> None:
+    def take_token(self, response: httpx.Response) -> Token:
         if response.status_code == 401:
             raise RequestFault("The client id or its secret is wrong (401).", status=401)
         if response.status_code != 200:
@@ -91,6 +92,7 @@ class _Conversation:
         token = msgspec.json.decode(response.content, type=Token)
         self._token = token.access_token
         self._renew_at = time.monotonic() + max(1.0, token.expires_in - TOKEN_MARGIN_S)
+        return token
 
     def forget_token(self) -> bool:
         """Whether another token can be had after this one was refused."""
@@ -191,6 +193,17 @@ class Client:
                 return call.read(response.content)
             assert failure is not None  # noqa: S101 - there was no response
             time.sleep(attempts.wait_after(failure, response))
+
+    def token(self) -> Token:
+        """A fresh access token of this client.
+
+        Raises:
+            CallFailed: the service cannot be reached or does not know the client.
+        """
+        try:
+            return self._talk.take_token(self._http.send(self._talk.token_request(self._http)))
+        except httpx.TransportError as error:
+            raise _broken(error, self._talk.url) from error
 
     def close(self) -> None:
         """Close the connections."""

@@ -52,11 +52,16 @@ class Settings(BaseSettings):
         ge=1,
         le=65_535,
     )
+    public_url: str = _knob(
+        "http://localhost:8300",
+        "Address under which clients reach the service; it is the issuer of its tokens. Tokens end when it changes.",
+        group="network",
+    )
     connections_max: int = _knob(
         4_096,
-        "Requests in progress; above it the answer is 503 at once, because queueing would only miss deadlines.",
+        "Connections served at a time; a request on one more is answered 503 at once.",
         group="network",
-        unit="requests",
+        unit="connections",
         ge=1,
         le=100_000,
     )
@@ -69,8 +74,8 @@ class Settings(BaseSettings):
         le=3_600,
     )
     shutdown_seconds: int = _knob(
-        20,
-        "How long a stop waits for requests in progress before their connections are closed.",
+        10,
+        "How long a stop waits for the requests in progress, and then for the lanes to drain.",
         group="network",
         unit="seconds",
         ge=1,
@@ -155,13 +160,10 @@ class Settings(BaseSettings):
         ge=2,
         le=500,
     )
-    statement_cache_size: int = _knob(
-        1_024,
-        "Prepared statements kept per connection. Set 0 behind PgBouncer before 1.21 in transaction mode.",
+    statement_cache: bool = _knob(
+        default=True,
+        why="Keep statements prepared on each connection. Turn it off behind PgBouncer before 1.21 in transaction mode.",
         group="database",
-        unit="statements",
-        ge=0,
-        le=10_000,
     )
     statement_timeout_ms: int = _knob(
         10_000,
@@ -206,11 +208,11 @@ class Settings(BaseSettings):
         ge=10,
         le=600_000,
     )
-    commit_attempts_max: int = _knob(
-        8,
-        "How often a batch is gathered and decided again after a conflict or a lost connection.",
+    conflict_retries: int = _knob(
+        5,
+        "How often a batch is gathered and decided again after a conflict before it is answered 503.",
         group="engine",
-        unit="attempts",
+        unit="retries",
         ge=1,
         le=100,
     )
@@ -246,14 +248,6 @@ class Settings(BaseSettings):
         unit="seconds",
         ge=60,
         le=86_400,
-    )
-    key_days: int = _knob(
-        90,
-        "How long a key signs tokens before a new one takes over; it verifies for one token life longer.",
-        group="access",
-        unit="days",
-        ge=1,
-        le=3_650,
     )
     oidc_issuer: str | None = _knob(
         None,
