@@ -29,6 +29,7 @@ STATUS_OF: Final[dict[Reason, int]] = {
     Reason.PARTITION_MISSING: 500,
     Reason.ERP_OWNED: 403,
     Reason.PAYLOAD_MISMATCH: 409,
+    Reason.DUPLICATE_ID: 409,
 }
 """`statusCode` of a rejection; every other reason is 400."""
 
@@ -102,10 +103,6 @@ def envelope(rules: Rules, subject: Subject, outcome: Outcome) -> Envelope:
     if isinstance(outcome, Rejected):
         return rejected(rules, subject, outcome)
     if isinstance(outcome, Replayed):
-        if rules.switches.duplicate_id == "refuse":
-            return rejected(
-                rules, subject, Rejected(Reason.PAYLOAD_MISMATCH, "The id was already used; it is not accepted again.")
-            )
         outcome = outcome.original
     answer = Envelope(id=prefix(rules, subject.verb) + subject.id, processing_status="success")
     if subject.verb is Verb.RESERVE:
@@ -174,26 +171,34 @@ def faulted(rules: Rules, subject: Subject, fault: Fault) -> Envelope:
     return failure(rules, subject, status, "The service could not complete this item; send it again with the same id.")
 
 
-def single(rules: Rules, answer: Envelope) -> Reply:
+def single(rules: Rules, answer: Envelope, outcome: Outcome | None = None) -> Reply:
     """The answer to one event."""
-    mirrored = answer.status_code if rules.switches.mirror_status_code else 200
-    headers = (MISMATCH_HEADER,) if answer.status_code == 409 else ()
-    return Reply(mirrored, _encoder.encode(answer), headers=headers)
+    status = answer.status_code if rules.switches.mirror_status_code else 200
+    return Reply(status, _encoder.encode(answer), headers=(MISMATCH_HEADER,) if is_mismatch(outcome) else ())
 
 
-def bulk(rules: Rules, answers: Sequence[Envelope]) -> Reply:
+def unfinished(answer: Envelope) -> Reply:
+    """The answer to one event that an outage hit: the HTTP status says so whatever the switches."""
+    headers = ((b"retry-after", b"1"),) if answer.status_code == 503 else ()
+    return Reply(answer.status_code, _encoder.encode(answer), headers=headers)
+
+
+def bulk(rules: Rules, answers: Sequence[Envelope], *, mismatch: bool) -> Reply:
     """The answer to a bulk post; HTTP 200 even when items fail."""
     grouped: dict[Status, list[Envelope]] = {"success": [], "partialSuccess": [], "failure": []}
     for answer in answers:
         grouped[answer.processing_status].append(answer)
-    failures = grouped["failure"]
-    mismatch = any(answer.status_code == 409 for answer in failures)
     body = (
-        FailureOnly(failures)
+        FailureOnly(grouped["failure"])
         if rules.switches.bulk_response == "failureOnly"
-        else BulkAnswer(grouped["success"], grouped["partialSuccess"], failures)
+        else BulkAnswer(grouped["success"], grouped["partialSuccess"], grouped["failure"])
     )
     return Reply(200, _encoder.encode(body), headers=(MISMATCH_HEADER,) if mismatch else ())
+
+
+def is_mismatch(outcome: object) -> bool:
+    """Whether the id was refused because it came with another body before."""
+    return isinstance(outcome, Rejected) and outcome.reason is Reason.PAYLOAD_MISMATCH
 
 
 def prefix(rules: Rules | None, verb: Verb) -> str:
