@@ -116,6 +116,7 @@ class EmbeddedServer:
         self._durable = durable
         self._locks = DirectoryLocks(self._home, self._tell)
         self._socket_directory: Path | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -148,6 +149,7 @@ class EmbeddedServer:
                 self._start_or_join(account)
         except BaseException:
             self._locks.release()
+            self._forget_guard()
             raise
         return self.url
 
@@ -160,8 +162,9 @@ class EmbeddedServer:
         # The guard shuts down when the last user is gone. Someone else's shared lock means it stays up.
         while not self._locks.is_free("guard.lock") and time.monotonic() < deadline:
             if self._locks.is_shared("users.lock"):
-                return
+                break
             time.sleep(POLL_S)
+        self._forget_guard()
 
     def __enter__(self) -> str:
         """Start."""
@@ -227,10 +230,10 @@ class EmbeddedServer:
                 log.replace(log.with_name("server.log.1"))
             with _open_log(log) as output:
                 seen = os.fstat(output.fileno()).st_size
-                guard = self._spawn_guard(binaries, account, output)
+                self._guard = self._spawn_guard(binaries, account, output)
         else:
-            guard, seen = None, log.stat().st_size
-        self._wait_until_ready(log, seen, guard)
+            seen = log.stat().st_size
+        self._wait_until_ready(log, seen)
         create_database(self.url.replace(f"@/{DATABASE}?", "@/postgres?"), DATABASE)
 
     def _make_socket_directory(self, account: Account | None) -> Path:
@@ -279,6 +282,15 @@ class EmbeddedServer:
         finally:
             os.close(lock)
 
+    def _forget_guard(self) -> None:
+        """Collect a guard that ended; one that serves other users stays and is no longer ours to wait for."""
+        if self._guard is not None and self._guard.poll() is None:
+            if self._locks.is_free("guard.lock"):
+                self._guard.wait()
+            else:
+                self._guard.returncode = 0
+        self._guard = None
+
     def _end_unguarded_server(self) -> None:
         """Stop a server whose guard was killed: nobody would stop it otherwise."""
         process_id = self.process_id
@@ -305,7 +317,7 @@ class EmbeddedServer:
                 return False
             return True
 
-    def _wait_until_ready(self, log: Path, seen: int, guard: subprocess.Popen[bytes] | None) -> None:
+    def _wait_until_ready(self, log: Path, seen: int) -> None:
         deadline = time.monotonic() + START_LIMIT_S
         with log.open("rb") as lines:
             lines.seek(seen)
@@ -318,7 +330,7 @@ class EmbeddedServer:
                     last = line
                     if "redo" in line or "recovery" in line or "FATAL" in line:
                         self._tell(f"PostgreSQL: {line}")
-                ended = guard.poll() is not None if guard else self._locks.is_free("guard.lock")
+                ended = self._locks.is_free("guard.lock")
                 if ended or time.monotonic() > deadline:
                     raise EmbeddedServerError(
                         f"PostgreSQL did not start on {self._pgdata}. Its last words: {last or 'none'!s}. The whole "
