@@ -356,7 +356,7 @@ def create_database(url: str, name: str, *, template: str | None = None) -> str:
             statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
             if template is not None:
                 statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
-            with contextlib.suppress(psycopg.errors.DuplicateDatabase):
+            with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 connection.execute(statement)
     return urlsplit(url)._replace(path=f"/{quote(name)}").geturl()
 
