@@ -2,58 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from onhand.api import health
-from onhand.api.exchange import Call, Reply
-from onhand.api.services import Services
+from onhand.api import health, oauth
+from onhand.api.compat import events, housekeeping, queries, unbuilt
+from onhand.api.compat.envelopes import BulkAnswer, Envelope
+from onhand.api.compat.wire import OnHandBody, ReserveBody, SetOnHandBody, UnreserveBody
+from onhand.api.route import COMPAT, Handler, Route
 
-Handler = Callable[[Call, Services], Awaitable[Reply]]
-Surface = Literal["compat", "native", "open"]
-
-COMPAT: Final = "/api/environment/{environment}"
-NATIVE: Final = "/v1/environments/{environment}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Route:
-    """One operation. The API description is generated from it."""
-
-    method: str
-    path: str
-    """Template; on the compatible surface it is matched without regard to case."""
-    handler: Handler
-    scope: str | None
-    """Scope a caller needs; None: open to everybody."""
-    summary: str
-    surface: Surface
-    event: bool = False
-    """A post of the compatible surface: faults are answered with a result envelope."""
-    body: Any = None
-    """Type of the request body."""
-    answer: Any = None
-    """Type of the successful answer."""
-    query: tuple[str, ...] = ()
-    """Names of query parameters, for the description."""
-    tag: str = ""
-
-    @property
-    def label(self) -> str:
-        """Name of the route in metrics."""
-        return f"{self.method} {self.path}"
+READ, STOCK, HOLD, CONFIG, ERP, ADMIN = (
+    "onhand:read",
+    "onhand:write",
+    "reservation:write",
+    "config:write",
+    "erp:write",
+    "admin",
+)
+"""Scopes; what they allow is said in `service.access.SCOPES`."""
 
 
-OPEN: Final[tuple[Route, ...]] = (
-    Route(method="GET", path="/health/ping", handler=health.ping, scope=None, surface="open", tag="Health",
-          summary="Say that the process answers."),
-    Route(method="GET", path="/livez", handler=health.live, scope=None, surface="open", tag="Health",
-          summary="Say that the process lives."),
-    Route(method="GET", path="/readyz", handler=health.ready, scope=None, surface="open", tag="Health",
-          summary="Say whether requests can be taken, and if not, which part is not ready."),
-    Route(method="GET", path="/metrics", handler=health.metrics, scope=None, surface="open", tag="Health",
-          summary="Metrics in the Prometheus text format."),
+def _compat(method: str, path: str, handler: Handler, scope: str, summary: str, **more: Any) -> Route:
+    return Route(
+        method=method,
+        path=f"{COMPAT}/{path}",
+        handler=handler,
+        scope=scope,
+        summary=summary,
+        surface="compat",
+        tag="Inventory Visibility compatible",
+        **more,
+    )
+
+
+def _open(method: str, path: str, handler: Handler, tag: str, summary: str, **more: Any) -> Route:
+    return Route(
+        method=method, path=path, handler=handler, scope=None, summary=summary, surface="open", tag=tag, **more
+    )
+
+
+_PAGES: Final = {"query": ("pageNumber", "pageSize"), "headers": ("Api-Version",)}
+_FILTERS: Final = (
+    "organizationId", "productId", "siteId", "locationId", "colorId", "sizeId", "styleId", "configId",
+    "dimensionDataSource", "groupBy", "returnNegative", "pageNumber", "pageSize",
+)  # fmt: skip
+_FORM: Final = ("grant_type", "client_id", "client_secret", "scope")
+
+HEALTH: Final[tuple[Route, ...]] = (
+    _open("GET", "/health/ping", health.ping, "Health", "Say that the process answers."),
+    _open("GET", "/livez", health.live, "Health", "Say that the process lives."),
+    _open("GET", "/readyz", health.ready, "Health", "Say whether requests can be taken, or which part is not ready."),
+    _open("GET", "/metrics", health.metrics, "Health", "Metrics in the Prometheus text format."),
 )
 
-ROUTES: Final[tuple[Route, ...]] = OPEN
+TOKENS: Final[tuple[Route, ...]] = (
+    _open("POST", "/oauth2/token", oauth.token, "Tokens", "Get an access token by client credentials.",
+          form=(*_FORM, "environment")),
+    _open("POST", "/token", oauth.exchange, "Tokens", "Exchange a first-hop token for an access token."),
+    _open("POST", "/securityservice/token", oauth.exchange, "Tokens", "The same as /token."),
+    _open("POST", "/{tenant}/oauth2/v2.0/token", oauth.first_hop, "Tokens", "Get a first-hop token.", form=_FORM),
+    _open("GET", "/{tenant}/oauth2/v2.0/token", oauth.first_hop, "Tokens", "The same, with a form body.", form=_FORM),
+    _open("GET", "/.well-known/jwks.json", oauth.key_set, "Tokens", "Public keys of the access tokens."),
+    _open("GET", "/.well-known/oauth-authorization-server", oauth.metadata, "Tokens", "Metadata (RFC 8414)."),
+)  # fmt: skip
+
+COMPATIBLE: Final[tuple[Route, ...]] = (
+    _compat("POST", "onhand/reserve", events.reserve, HOLD, "Reserve, or take back with a negative quantity.",
+            hot=True, body=ReserveBody, answer=Envelope),
+    _compat("POST", "onhand/reserve/bulk", events.reserve_bulk, HOLD, "Reserve many.",
+            hot=True, body=list[ReserveBody], answer=BulkAnswer),
+    _compat("POST", "onhand/unreserve", events.unreserve, HOLD, "Release by reservation id.",
+            body=UnreserveBody, answer=Envelope),
+    _compat("POST", "onhand/unreserve/bulk", events.unreserve_bulk, HOLD, "Release many.",
+            body=list[UnreserveBody], answer=BulkAnswer),
+    _compat("POST", "onhand", events.on_hand, STOCK, "Change on-hand quantities.",
+            hot=True, body=OnHandBody, answer=Envelope),
+    _compat("POST", "onhand/bulk", events.on_hand_bulk, STOCK, "Change many on-hand quantities.",
+            hot=True, body=list[OnHandBody], answer=BulkAnswer),
+    _compat("POST", "setonhand/{inventorySystem}/bulk", events.set_on_hand_bulk, STOCK,
+            "Set quantities of one data source.", body=list[SetOnHandBody], answer=BulkAnswer),
+    _compat("POST", "onhand/indexquery", queries.index_query, READ, "Query on-hand quantities.", **_PAGES),
+    _compat("POST", "indexquery", queries.index_query, READ, "The same as onhand/indexquery.", **_PAGES),
+    _compat("GET", "onhand", queries.get_on_hand, READ, "Query on-hand quantities by query string.",
+            query=_FILTERS, headers=("Api-Version",)),
+    _compat("POST", "onhand/exactquery", queries.exact_query, READ, "Query exact positions.", **_PAGES),
+    _compat("POST", "onhand/reserve/resyncjob", housekeeping.resync, CONFIG, "Start the clean-up of reservations.",
+            body=list[str]),
+    _compat("GET", "getJobProgress", housekeeping.job_progress, READ, "State of a job.", query=("jobId",)),
+    _compat("GET", "configuration", housekeeping.configuration, READ, "Read the configuration."),
+    _compat("POST", "configuration/hardupdate", housekeeping.hard_update, CONFIG, "Replace the configuration."),
+    _compat("GET", "allpartitionids", housekeeping.partition_ids, READ, "List partitions.", answer=list[str]),
+    _compat("DELETE", "partitions/cleanupalldata", housekeeping.clean_up_partitions, CONFIG, "Wipe partitions.",
+            body=list[str]),
+    _compat("DELETE", "cleanupalldata", housekeeping.clean_up_partitions, CONFIG, "Wipe partitions.", body=list[str]),
+    _compat("POST", "updatePartitionSchema", housekeeping.update_partition_schema, CONFIG,
+            "Change the partition schema of an empty environment.", query=("newversion",)),
+    _compat("POST", "updateEnvIdInConfig", housekeeping.update_environment_id, CONFIG,
+            "Take over the data of another environment id.", needs_rules=False, query=("oldEnvironmentId",)),
+    _compat("POST", "onhand/changeschedule", unbuilt.change_schedule, STOCK, "Not implemented (501)."),
+    _compat("POST", "onhand/changeschedule/bulk", unbuilt.change_schedule, STOCK, "Not implemented (501)."),
+    _compat("POST", "allocation/allocate", unbuilt.allocation, STOCK, "Not implemented (501)."),
+    _compat("POST", "allocation/unallocate", unbuilt.allocation, STOCK, "Not implemented (501)."),
+    _compat("POST", "allocation/reallocate", unbuilt.allocation, STOCK, "Not implemented (501)."),
+    _compat("POST", "allocation/consume", unbuilt.allocation, STOCK, "Not implemented (501)."),
+    _compat("POST", "allocation/query", unbuilt.allocation, READ, "Not implemented (501)."),
+    _compat("POST", "onhand/productsearch/indexquery", unbuilt.product_search, READ, "Not implemented (501)."),
+    _compat("POST", "onhand/productsearch/exactquery", unbuilt.product_search, READ, "Not implemented (501)."),
+    _compat("POST", "productsearch/products", unbuilt.product_search, READ, "Not implemented (501)."),
+    _compat("POST", "transaction/adjustment/bulk", unbuilt.adjustment, STOCK, "Not implemented (501)."),
+    _compat("POST", "logTransactionDetails", unbuilt.log_details, READ, "Not implemented (501)."),
+)  # fmt: skip
+
+ROUTES: Final[tuple[Route, ...]] = (*HEALTH, *TOKENS, *COMPATIBLE)
