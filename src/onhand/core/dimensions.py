@@ -78,6 +78,11 @@ def base_dimension(name: str) -> str | None:
     return lower if lower in OUTPUT else None
 
 
+def display(base: str) -> str:
+    """Spelling of a base dimension in answers."""
+    return OUTPUT.get(base, base)
+
+
 def fold(rules: Rules, text: str) -> str:
     """Text as it is compared and stored (switch `valueCase`)."""
     return text.casefold() if rules.switches.value_case == "insensitive" else text
