@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, TypeVar
 
 import typer
+from rich.progress import TaskID
 
 from onhand.cli.exits import CommandFailed, Exit
 from onhand.cli.options import AsJson, ConfigFile, DatabaseUrl, DataDirectory, settings_of
@@ -23,6 +24,9 @@ environments = typer.Typer(
     no_args_is_help=True, help="Create, list, rename and delete environments (tenants)."
 )
 clients = typer.Typer(no_args_is_help=True, help="Create, list, disable and renew the clients of the API.")
+
+COUNT_PAGE = 5_000
+"""Products read at a time to count them."""
 
 BY = "cli"
 """Who did it, in the history of configurations."""
@@ -49,7 +53,7 @@ class Where:
 
 def _refuse(problems: Problems | None) -> None:
     if problems is not None:
-        raise CommandFailed(Exit.FAULT, "\n".join(problems.messages))
+        raise CommandFailed(Exit.FAULT, "\n".join(map(str, problems.problems)))
 
 
 # Environments ------------------------------------------------------------------------------------------------
@@ -338,12 +342,12 @@ def verify(
         reports = []
         with progress() as bars:
             for name in names:
-                bar = bars.add_task(name, total=await house.count_products(name))
-                reports.append(
-                    await house.auditor.audit(
-                        name, lambda report, bar=bar: bars.update(bar, completed=report.products)
-                    )
-                )
+                bar = bars.add_task(name, total=await _count_products(house, name))
+
+                def follow(report: AuditReport, bar: TaskID = bar) -> None:
+                    bars.update(bar, completed=report.products)
+
+                reports.append(await house.auditor.audit(name, follow))
         return reports
 
     reports = Where(config, data_directory, database_url).run(work)
@@ -356,6 +360,15 @@ def verify(
         raise CommandFailed(
             Exit.VIOLATION, f"{count:,} contradictions between the ledger and what is stored."
         )
+
+
+async def _count_products(house: House, environment: str) -> int:
+    """How many products the audit will read; the bar needs an end."""
+    number = (await house.environments.find(environment)).environment
+    count, after = 0, None
+    while page := await house.reader.products(number, after, COUNT_PAGE):
+        count, after = count + len(page), page[-1]
+    return count
 
 
 def show_reports(reports: list[AuditReport]) -> None:

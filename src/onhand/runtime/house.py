@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import psycopg
+
 from onhand.ports import Clock, Reader
 from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
@@ -140,7 +142,7 @@ async def _fit_schema(url: str, *, upgrade: bool) -> str:
         await asyncio.to_thread(migrate.check, url)
     except migrate.SchemaError as error:
         raise StoreUnavailable(str(error)) from error
-    except OSError as error:
+    except psycopg.OperationalError as error:
         raise StoreUnavailable(f"The database cannot be reached: {error}") from error
     return migrate.head()
 
