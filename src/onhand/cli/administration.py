@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.progress import TaskID
@@ -14,9 +14,11 @@ from onhand.cli.exits import CommandFailed, Exit
 from onhand.cli.options import AsJson, ConfigFile, DatabaseUrl, DataDirectory, settings_of
 from onhand.cli.output import Column, console, print_json, progress, quantity, table
 from onhand.core.quantities import to_decimal
-from onhand.runtime import House, visited
 from onhand.service.auditor import AuditReport
 from onhand.service.environments import Problems
+
+if TYPE_CHECKING:
+    from onhand.runtime import House
 
 T = TypeVar("T")
 
@@ -42,6 +44,8 @@ class Where:
 
     def run(self, work: Callable[[House], Awaitable[T]]) -> T:
         """Open the database beside a running service if there is one, and do the work."""
+        from onhand.runtime import visited
+
         loaded = settings_of(self.config, self.data_directory, self.database_url)
 
         async def visit() -> T:
@@ -216,7 +220,7 @@ def create_client(  # noqa: PLR0913 - one argument per option
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="What it may do; repeat it. [default: onhand:read, onhand:write, reservation:write]",
+            help="What it may do; repeat it. (default: onhand:read, onhand:write, reservation:write)",
             show_default=False,
         ),
     ] = None,

@@ -53,7 +53,7 @@ def load(  # noqa: PLR0913 - one argument per option
     ] = "",
     run: Annotated[
         str,
-        typer.Option(help="Name of this load. [default: digest of the file]", show_default=False),
+        typer.Option(help="Name of this load. (default: digest of the file)", show_default=False),
     ] = "",
     environment: Environment = "",
     url: Url = DEFAULT_URL,

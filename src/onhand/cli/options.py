@@ -68,7 +68,7 @@ ConfigFile = Annotated[
 DataDirectory = Annotated[
     Path | None,
     typer.Option(
-        help="Directory of the embedded PostgreSQL. [default: .onhand]",
+        help="Directory of the embedded PostgreSQL. (default: .onhand)",
         show_default=False,
         rich_help_panel="Database",
     ),

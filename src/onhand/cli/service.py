@@ -9,21 +9,20 @@ import resource
 import sys
 from importlib.metadata import version as package_version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-import uvloop
 
 from onhand import __version__
 from onhand.cli.exits import CommandFailed, Exit
 from onhand.cli.options import AsJson, ConfigFile, DatabaseUrl, DataDirectory, settings_of
 from onhand.cli.output import Column, console, print_json, table
-from onhand.runtime import House, Started, described, migrated, visited
-from onhand.runtime import serve as serve_until_stopped
 from onhand.service.faults import StoreUnavailable
 from onhand.settings import Loaded, Settings, knobs, shown
-from onhand.telemetry import configure_logging
+
+if TYPE_CHECKING:
+    from onhand.runtime import House, Started
 
 OPEN_FILES_WANTED = 4_096
 """File descriptors below which `doctor` warns: each connection takes one."""
@@ -31,15 +30,15 @@ OPEN_FILES_WANTED = 4_096
 
 def serve(  # noqa: PLR0913 - one argument per option
     host: Annotated[
-        str | None, typer.Option(help="Address. [default: 127.0.0.1]", show_default=False)
+        str | None, typer.Option(help="Address. (default: 127.0.0.1)", show_default=False)
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port; 0 takes a free one. [default: 8300]", show_default=False)
+        int | None, typer.Option(help="Port; 0 takes a free one. (default: 8300)", show_default=False)
     ] = None,
     auth: Annotated[
         str | None,
         typer.Option(
-            help="token, static or none; the last two on loopback only. [default: token]", show_default=False
+            help="token, static or none; the last two on loopback only. (default: token)", show_default=False
         ),
     ] = None,
     migrate_first: Annotated[
@@ -63,6 +62,10 @@ def serve(  # noqa: PLR0913 - one argument per option
 
       ONHAND_DATABASE_URL=postgresql://… onhand serve --host 0.0.0.0
     """
+    import uvloop
+
+    from onhand.runtime import serve as serve_until_stopped
+
     loaded = settings_of(
         config, data_directory, database_url, host=host, port=port, auth=auth, migrate=migrate_first or None
     )
@@ -84,6 +87,8 @@ def serve(  # noqa: PLR0913 - one argument per option
 
 
 def _configure_logs(settings: Settings) -> None:
+    from onhand.telemetry import configure_logging
+
     form = settings.log_format
     if form == "auto":
         form = "console" if sys.stderr.isatty() else "json"
@@ -121,6 +126,8 @@ def migrate(
 
       ONHAND_DATABASE_URL=postgresql://… onhand migrate
     """
+    from onhand.runtime import described, migrated
+
     loaded = settings_of(config, data_directory, database_url)
     schema = asyncio.run(migrated(loaded.settings, console(errors=True).print))
     if as_json:
@@ -197,6 +204,8 @@ def _machine_findings(loaded: Loaded) -> list[Finding]:
 
 
 async def _database_findings(settings: Settings) -> list[Finding]:
+    from onhand.runtime import described, visited
+
     try:
         async with visited(settings, lambda _line: None) as house:
             return [Finding("database", "ok", described(settings)), *await _contents(house)]

@@ -130,6 +130,12 @@ class Retailer:
         """A variant that somebody wants, by popularity."""
         return dice.choices(self.wanted, cum_weights=self.weights)[0]
 
+    def choose_at(self, warehouse: Warehouse, dice: random.Random) -> Variant:
+        """A variant that somebody wants at one warehouse."""
+        while (variant := self.choose(dice)).warehouse != warehouse:
+            pass
+        return variant
+
     def records(self) -> Iterator[tuple[Variant, int]]:
         """Opening stock in a stable order."""
         yield from self.stock.items()
