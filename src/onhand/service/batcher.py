@@ -57,7 +57,7 @@ from onhand.service.faults import (
     StoreUnavailable,
     UnknownEnvironment,
 )
-from onhand.service.parts import Part, build_again, events, landed, name, rules_of, violation
+from onhand.service.parts import Part, build_again, events, landed, name, oversold, rules_of, violation
 from onhand.service.submissions import Build, Bulk, BulkItem, Lane, Submission, shard_key, weight
 
 __all__ = ["Batcher", "Build"]
@@ -407,6 +407,7 @@ class Batcher:
                 decide_seconds=decide_seconds,
                 commit_seconds=commit_seconds,
                 events=events(part.waiting, decision.outcomes),
+                oversold=oversold(decision.outcomes),
             )
         )
 

@@ -168,6 +168,11 @@ def events(
     return counted
 
 
+def oversold(outcomes: Iterable[Outcome | GroupOutcome]) -> int:
+    """How many checked reservations were accepted beyond what was available: none, or `decide` is wrong (I1)."""
+    return sum(1 for outcome in outcomes if type(outcome) is Accepted and outcome.available < 0)
+
+
 def name(work: Work) -> str:
     """What a log line says about a submission."""
     return "group" if isinstance(work, Group) else f"{_NAMES[type(work)]} {work.id}"
