@@ -8,23 +8,25 @@ cache off they are left to the database role (`ALTER ROLE … SET statement_time
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import msgspec
 from asyncpg import Connection, Pool, Record, create_pool
 from asyncpg.pool import PoolConnectionProxy
 
 from onhand.storage.postgres.errors import faults
 
-Database = Pool[Record]
+Database: TypeAlias = "Pool[Record]"
 """A pool whose connections return plain records."""
 
-Session = Connection[Record] | PoolConnectionProxy[Record]
+Session: TypeAlias = "Connection[Record] | PoolConnectionProxy[Record]"
 """A connection, taken from the pool or not."""
 
 STATEMENTS_CACHED = 200
 """Prepared statements kept per connection; the service has fewer."""
 
 
-async def open_pool(
+async def open_pool(  # noqa: PLR0913 - the knobs of a pool, all named
     url: str,
     *,
     connections_min: int = 2,
