@@ -117,7 +117,9 @@ class Dispatcher:
         try:
             await self._router(scope, receive, send)
         except HTTPException as error:
-            problem = EdgeProblem(error.status_code, "no-such-route", "There is no such operation; see /openapi.json.")
+            problem = EdgeProblem(
+                error.status_code, "no-such-route", "There is no such operation; see /openapi.json."
+            )
             if error.headers:
                 problem.headers = tuple((k.lower().encode(), v.encode()) for k, v in error.headers.items())
             await _send(send, problems.of_edge(problem), request_id())

@@ -23,7 +23,7 @@ from onhand.api.rates import Rates
 from onhand.api.route import Route
 from onhand.api.services import Services
 from onhand.service.access import Forbidden, Principal, Unauthenticated
-from onhand.service.faults import DeadlineExceeded, Fault, UnknownEnvironment
+from onhand.service.faults import DeadlineExceeded, Fault, StoreUnavailable, UnknownEnvironment
 
 _log = structlog.get_logger("onhand.api")
 
@@ -87,7 +87,9 @@ class Pipeline:
             if wait:
                 raise _too_many(wait)
         if len(scope["query_string"]) > self._limits.query_bytes_max:
-            raise EdgeProblem(414, "query-too-long", f"A query has at most {self._limits.query_bytes_max} bytes.")
+            raise EdgeProblem(
+                414, "query-too-long", f"A query has at most {self._limits.query_bytes_max} bytes."
+            )
         body = EMPTY
         if route.reads_body:
             body = await read_body(receive, length, self._limits.body_bytes_max)
@@ -100,7 +102,7 @@ class Pipeline:
                 call.rules = environments.rules(environment)
             except UnknownEnvironment:
                 call.rules = await environments.find(environment)
-        if route.hot:
+        if route.untimed:
             return await route.handler(call, self._services)
         try:
             async with asyncio.timeout(self._limits.deadline_s):
@@ -140,11 +142,15 @@ async def read_body(receive: Receive, length: bytes | None, bytes_max: int) -> b
 
 
 def _too_large(bytes_max: int) -> EdgeProblem:
-    return EdgeProblem(413, "body-too-large", f"A body has at most {bytes_max} bytes. Send the items in parts.")
+    return EdgeProblem(
+        413, "body-too-large", f"A body has at most {bytes_max} bytes. Send the items in parts."
+    )
 
 
 def _too_many(wait_s: float) -> EdgeProblem:
-    problem = EdgeProblem(429, "too-many-requests", f"The client sends too fast. Try again in {wait_s:.1f} s.")
+    problem = EdgeProblem(
+        429, "too-many-requests", f"The client sends too fast. Try again in {wait_s:.1f} s."
+    )
     problem.headers = ((b"retry-after", str(math.ceil(wait_s)).encode()),)
     return problem
 
@@ -166,10 +172,14 @@ def _failed(route: Route, error: Exception, request_id: bytes) -> Reply:
             return problems.plain(error.status, error.detail, error.headers)
         return problems.of_edge(error)
     if isinstance(error, Fault):
-        _log.warning("request_fault", route=route.label, fault=type(error).__name__, request_id=request_id.decode())
+        _log.warning(
+            "request_fault", route=route.label, fault=type(error).__name__, request_id=request_id.decode()
+        )
         if compat:
-            meaning = problems.FAULTS.get(type(error), problems.FAULTS[problems.StoreUnavailable])
-            return problems.plain(meaning.status, f"{meaning.title}. {meaning.detail}", problems.retry_after(meaning))
+            meaning = problems.FAULTS.get(type(error), problems.FAULTS[StoreUnavailable])
+            return problems.plain(
+                meaning.status, f"{meaning.title}. {meaning.detail}", problems.retry_after(meaning)
+            )
         return problems.of_fault(error)
     _log.error("request_failed", route=route.label, request_id=request_id.decode(), exc_info=error)
     message = f"The request could not be completed. Give the operator the incident id {request_id.decode()}."

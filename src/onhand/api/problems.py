@@ -38,15 +38,29 @@ class Meaning(NamedTuple):
 
 
 FAULTS: Final[dict[type[Fault], Meaning]] = {
-    Busy: Meaning(503, "busy", "The service is busy", "Nothing was recorded. Send the same request again.", 1),
+    Busy: Meaning(
+        503, "busy", "The service is busy", "Nothing was recorded. Send the same request again.", 1
+    ),
     DeadlineExceeded: Meaning(
-        503, "deadline-exceeded", "The deadline passed", "Nothing was recorded. Send the same request again.", 1
+        503,
+        "deadline-exceeded",
+        "The deadline passed",
+        "Nothing was recorded. Send the same request again.",
+        1,
     ),
     StoreUnavailable: Meaning(
-        503, "store-unavailable", "The database cannot be reached", "Nothing was recorded. Send it again later.", 2
+        503,
+        "store-unavailable",
+        "The database cannot be reached",
+        "Nothing was recorded. Send it again later.",
+        2,
     ),
     Conflict: Meaning(
-        503, "conflict", "Too many concurrent changes", "Nothing was recorded. Send the same request again.", 1
+        503,
+        "conflict",
+        "Too many concurrent changes",
+        "Nothing was recorded. Send the same request again.",
+        1,
     ),
     OutcomeUnknown: Meaning(
         503,

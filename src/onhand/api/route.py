@@ -29,8 +29,8 @@ class Route:
     summary: str
     surface: Surface
     tag: str
-    hot: bool = False
-    """Deadline by the batcher alone, no timer of its own."""
+    untimed: bool = False
+    """The edge sets no timer: the batcher has its own deadline, or the work is long by nature."""
     needs_rules: bool = True
     """The environment in the path must exist; its rules are looked up before the handler runs."""
     body: Any = None

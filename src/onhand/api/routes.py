@@ -8,7 +8,8 @@ from onhand.api import health, oauth
 from onhand.api.compat import events, housekeeping, queries, unbuilt
 from onhand.api.compat.envelopes import BulkAnswer, Envelope
 from onhand.api.compat.wire import OnHandBody, ReserveBody, SetOnHandBody, UnreserveBody
-from onhand.api.route import COMPAT, Handler, Route
+from onhand.api.native import administration, configuration, erp, reservations, stock, wire
+from onhand.api.route import COMPAT, NATIVE, Handler, Route
 
 READ, STOCK, HOLD, CONFIG, ERP, ADMIN = (
     "onhand:read",
@@ -36,7 +37,27 @@ def _compat(method: str, path: str, handler: Handler, scope: str, summary: str, 
 
 def _open(method: str, path: str, handler: Handler, tag: str, summary: str, **more: Any) -> Route:
     return Route(
-        method=method, path=path, handler=handler, scope=None, summary=summary, surface="open", tag=tag, **more
+        method=method,
+        path=path,
+        handler=handler,
+        scope=None,
+        summary=summary,
+        surface="open",
+        tag=tag,
+        **more,
+    )
+
+
+def _native(method: str, path: str, handler: Handler, scope: str, tag: str, summary: str, **more: Any) -> Route:
+    return Route(
+        method=method,
+        path=f"{NATIVE}/{path}" if not path.startswith("/") else path,
+        handler=handler,
+        scope=scope,
+        summary=summary,
+        surface="native",
+        tag=tag,
+        **more,
     )
 
 
@@ -50,7 +71,13 @@ _FORM: Final = ("grant_type", "client_id", "client_secret", "scope")
 HEALTH: Final[tuple[Route, ...]] = (
     _open("GET", "/health/ping", health.ping, "Health", "Say that the process answers."),
     _open("GET", "/livez", health.live, "Health", "Say that the process lives."),
-    _open("GET", "/readyz", health.ready, "Health", "Say whether requests can be taken, or which part is not ready."),
+    _open(
+        "GET",
+        "/readyz",
+        health.ready,
+        "Health",
+        "Say whether requests can be taken, or which part is not ready.",
+    ),
     _open("GET", "/metrics", health.metrics, "Health", "Metrics in the Prometheus text format."),
 )
 
@@ -67,17 +94,17 @@ TOKENS: Final[tuple[Route, ...]] = (
 
 COMPATIBLE: Final[tuple[Route, ...]] = (
     _compat("POST", "onhand/reserve", events.reserve, HOLD, "Reserve, or take back with a negative quantity.",
-            hot=True, body=ReserveBody, answer=Envelope),
+            untimed=True, body=ReserveBody, answer=Envelope),
     _compat("POST", "onhand/reserve/bulk", events.reserve_bulk, HOLD, "Reserve many.",
-            hot=True, body=list[ReserveBody], answer=BulkAnswer),
+            untimed=True, body=list[ReserveBody], answer=BulkAnswer),
     _compat("POST", "onhand/unreserve", events.unreserve, HOLD, "Release by reservation id.",
             body=UnreserveBody, answer=Envelope),
     _compat("POST", "onhand/unreserve/bulk", events.unreserve_bulk, HOLD, "Release many.",
             body=list[UnreserveBody], answer=BulkAnswer),
     _compat("POST", "onhand", events.on_hand, STOCK, "Change on-hand quantities.",
-            hot=True, body=OnHandBody, answer=Envelope),
+            untimed=True, body=OnHandBody, answer=Envelope),
     _compat("POST", "onhand/bulk", events.on_hand_bulk, STOCK, "Change many on-hand quantities.",
-            hot=True, body=list[OnHandBody], answer=BulkAnswer),
+            untimed=True, body=list[OnHandBody], answer=BulkAnswer),
     _compat("POST", "setonhand/{inventorySystem}/bulk", events.set_on_hand_bulk, STOCK,
             "Set quantities of one data source.", body=list[SetOnHandBody], answer=BulkAnswer),
     _compat("POST", "onhand/indexquery", queries.index_query, READ, "Query on-hand quantities.", **_PAGES),
@@ -112,4 +139,70 @@ COMPATIBLE: Final[tuple[Route, ...]] = (
     _compat("POST", "logTransactionDetails", unbuilt.log_details, READ, "Not implemented (501)."),
 )  # fmt: skip
 
-ROUTES: Final[tuple[Route, ...]] = (*HEALTH, *TOKENS, *COMPATIBLE)
+_KEY: Final = ("Idempotency-Key",)
+
+NATIVE_ROUTES: Final[tuple[Route, ...]] = (
+    _native("POST", "reservations", reservations.create, HOLD, "Reservations", "Take a reservation.",
+            body=wire.ReservationRequest, answer=wire.ReservationTaken, status=201, headers=_KEY, untimed=True),
+    _native("GET", "reservations", reservations.listing, READ, "Reservations", "List reservations, newest first.",
+            answer=wire.ReservationPage,
+            query=("organizationId", "productId", "reference", "channel", "open", "state", "after", "limit")),
+    _native("GET", "reservations/{holdId}", reservations.read, READ, "Reservations", "Read a reservation.",
+            answer=wire.Reservation),
+    _native("DELETE", "reservations/{holdId}", reservations.delete, HOLD, "Reservations",
+            "Release what remains of a reservation.", answer=wire.ReservationReleased, headers=_KEY),
+    _native("POST", "reservations/{holdId}/release", reservations.release, HOLD, "Reservations",
+            "Release a part of a reservation.", body=wire.ReleaseRequest, answer=wire.ReservationReleased, headers=_KEY),
+    _native("POST", "reservations/{holdId}/extend", reservations.extend, HOLD, "Reservations",
+            "Move the expiry of a reservation.", body=wire.ExtendRequest, answer=wire.ReservationExtended, headers=_KEY),
+    _native("GET", "availability", stock.availability, READ, "Stock",
+            "Quantities at one node, and what could be reserved there. Further parameters are dimensions.",
+            answer=wire.Availability, query=("organizationId", "productId", "dimensionDataSource", "siteId", "locationId")),
+    _native("POST", "on-hand", stock.change, STOCK, "Stock", "Add to physical measures.",
+            body=wire.OnHandRequest, answer=wire.OnHandDone, headers=_KEY),
+    _native("PUT", "on-hand", stock.count, STOCK, "Stock", "Set physical measures of one data source.",
+            body=wire.OnHandRequest, answer=wire.OnHandDone, headers=_KEY),
+    _native("GET", "movements", stock.movements, READ, "Stock",
+            "Why a quantity is what it is: the ledger of a product. Further parameters are dimensions.",
+            answer=wire.MovementPage, query=("organizationId", "productId", "measure", "after", "limit")),
+    _native("GET", "refusals", stock.refusals, READ, "Stock", "What was refused, with the numbers that were seen.",
+            answer=wire.RefusalPage, query=("since", "after", "limit")),
+    _native("GET", "partitions", stock.partitions, READ, "Stock", "Partitions that hold stock.",
+            answer=wire.PartitionList),
+    _native("POST", "partitions/wipe", stock.wipe, CONFIG, "Stock", "Empty partitions.",
+            body=wire.WipeRequest, answer=wire.Wiped),
+    _native("POST", "erp/sync", erp.sync, ERP, "ERP", "Post the ERP's changes with the reservations they offset.",
+            body=list[wire.ErpEvent], answer=wire.ErpAnswer),
+    _native("GET", "configuration", configuration.read, READ, "Configuration", "Read the configuration.",
+            answer=wire.ConfigurationAnswer, query=("version",)),
+    _native("PUT", "configuration", configuration.apply, CONFIG, "Configuration", "Apply a configuration.",
+            body=wire.ConfigurationRequest, answer=wire.ConfigurationAnswer, headers=("If-Match",)),
+    _native("POST", "configuration/validate", configuration.validate, CONFIG, "Configuration",
+            "Check a configuration; changes nothing.", body=wire.ConfigurationRequest, answer=wire.Validation),
+    _native("POST", "configuration/diff", configuration.diff, CONFIG, "Configuration",
+            "What a configuration would change; changes nothing.", body=wire.ConfigurationRequest,
+            answer=wire.Difference),
+    _native("GET", "configuration/history", configuration.history, READ, "Configuration", "All versions.",
+            answer=wire.History),
+    _native("POST", "jobs", administration.start_job, CONFIG, "Jobs", "Start a long job.",
+            body=wire.JobRequest, answer=wire.JobAnswer, status=202),
+    _native("GET", "jobs/{jobId}", administration.read_job, READ, "Jobs", "State of a job.", answer=wire.JobAnswer),
+    _native("POST", "verify", administration.verify, ADMIN, "Jobs", "Audit the environment now.",
+            answer=wire.AuditAnswer, untimed=True),
+    _native("GET", "/v1/environments", administration.environments, READ, "Administration",
+            "Environments that the caller may enter.", answer=wire.EnvironmentList),
+    _native("POST", "/v1/environments", administration.create_environment, ADMIN, "Administration",
+            "Create an environment.", body=wire.EnvironmentRequest, answer=wire.EnvironmentAnswer, status=201),
+    _native("GET", NATIVE, administration.read_environment, READ, "Administration", "Read an environment.",
+            answer=wire.EnvironmentAnswer),
+    _native("DELETE", NATIVE, administration.delete_environment, ADMIN, "Administration",
+            "Delete an environment that holds no stock.", status=204),
+    _native("GET", "/v1/clients", administration.clients, ADMIN, "Administration", "List clients.",
+            answer=wire.ClientList),
+    _native("POST", "/v1/clients", administration.create_client, ADMIN, "Administration",
+            "Create a client, or give it a new secret.", body=wire.ClientRequest, answer=wire.ClientCreated, status=201),
+    _native("DELETE", "/v1/clients/{clientId}", administration.disable_client, ADMIN, "Administration",
+            "Refuse a client from now on.", status=204),
+)  # fmt: skip
+
+ROUTES: Final[tuple[Route, ...]] = (*HEALTH, *TOKENS, *COMPATIBLE, *NATIVE_ROUTES)

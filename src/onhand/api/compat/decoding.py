@@ -133,7 +133,9 @@ def check_count(count: int, items_max: int) -> None:
         Unreadable: there are more than `items_max`.
     """
     if count > items_max:
-        raise Unreadable(f"The request has {count} items; at most {items_max} are allowed. Send them in parts.")
+        raise Unreadable(
+            f"The request has {count} items; at most {items_max} are allowed. Send them in parts."
+        )
 
 
 def text(value: Any) -> Any:
@@ -150,7 +152,9 @@ def _canonical(name: str, content: Any) -> Any:
         return {key: "" if value is None else text(value) for key, value in content.items()}
     if name == "quantities" and isinstance(content, dict):
         return {
-            source: {key: _number(value) for key, value in measures.items()} if isinstance(measures, dict) else measures
+            source: {key: _number(value) for key, value in measures.items()}
+            if isinstance(measures, dict)
+            else measures
             for source, measures in content.items()
         }
     if name in ("quantity", "OffsetQty", "ttlSeconds"):

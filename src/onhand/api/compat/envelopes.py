@@ -168,7 +168,9 @@ def failure(rules: Rules | None, subject: Subject, status: int, message: str) ->
 def faulted(rules: Rules, subject: Subject, fault: Fault) -> Envelope:
     """The envelope of a bulk item that an outage hit."""
     status = 503 if fault.retryable else 500
-    return failure(rules, subject, status, "The service could not complete this item; send it again with the same id.")
+    return failure(
+        rules, subject, status, "The service could not complete this item; send it again with the same id."
+    )
 
 
 def single(rules: Rules, answer: Envelope, outcome: Outcome | None = None) -> Reply:
@@ -210,7 +212,9 @@ def prefix(rules: Rules | None, verb: Verb) -> str:
 
 def moment(microseconds: int) -> datetime:
     """A time of the engine as a time of the wire, UTC."""
-    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(microsecond=microseconds % 1_000_000)
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(
+        microsecond=microseconds % 1_000_000
+    )
 
 
 @lru_cache(maxsize=10_000)

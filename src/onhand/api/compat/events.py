@@ -78,7 +78,9 @@ class Posting:
             shared = translate.reservation_id_of(self._rules, made)
             return Subject(self._verb, self.asker.id, reservation_id=shared)
         if isinstance(made, Unreserve):
-            return Subject(self._verb, self.asker.id, quantity=made.quantity, reservation_id=made.reservation_id)
+            return Subject(
+                self._verb, self.asker.id, quantity=made.quantity, reservation_id=made.reservation_id
+            )
         return Subject(self._verb, self.asker.id, quantity=_offset_of(self._body))
 
 
@@ -164,7 +166,9 @@ async def _bulk(
 ) -> Reply:
     rules, client = call.of, call.principal.client_id
     postings = [
-        item if isinstance(item, Malformed) else Posting(verb, make, item, Asker(client, item.id or new_id()), rules)
+        item
+        if isinstance(item, Malformed)
+        else Posting(verb, make, item, Asker(client, item.id or new_id()), rules)
         for item in items
     ]
     readable = [posting for posting in postings if isinstance(posting, Posting)]

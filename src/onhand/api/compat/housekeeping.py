@@ -42,7 +42,9 @@ async def clean_up_partitions(call: Call, services: Services) -> Reply:
     value = read_json(call.body) if call.body.strip() else None
     if not isinstance(value, list):
         raise Unreadable("The body must be an array of partition ids, as GET /allpartitionids lists them.")
-    wiped = await services.jobs.wipe(call.environment, texts(value, "partition ids"), call.principal.client_id)
+    wiped = await services.jobs.wipe(
+        call.environment, texts(value, "partition ids"), call.principal.client_id
+    )
     if isinstance(wiped, Rejected):
         return problems.plain(400, wiped.message)
     return json_reply({**OK, "products": wiped})
@@ -62,7 +64,9 @@ async def update_partition_schema(call: Call, services: Services) -> Reply:
 
 async def update_environment_id(call: Call, services: Services) -> Reply:
     """POST `/updateEnvIdInConfig?oldEnvironmentId=…`: the environment of the path takes over the old one's data."""
-    old = {name.strip().lower(): value.strip() for name, value in call.query()}.get("oldenvironmentid", "").lower()
+    old = {name.strip().lower(): value.strip() for name, value in call.query()}.get(
+        "oldenvironmentid", ""
+    ).lower()
     if not old:
         raise Unreadable("oldEnvironmentId is missing in the query string.")
     if not (call.principal.may_enter(old) or "admin" in call.principal.scopes):
@@ -97,7 +101,9 @@ async def job_progress(call: Call, services: Services) -> Reply:
     job = await services.jobs.progress(job_id) if job_id else None
     if job is None or job.environment != call.of.environment:
         return problems.plain(404, f"There is no job {job_id[:100]!r} in this environment.")
-    return json_reply({"jobId": job.job_id, "status": job.status, "progress": job.progress, "message": job.message})
+    return json_reply(
+        {"jobId": job.job_id, "status": job.status, "progress": job.progress, "message": job.message}
+    )
 
 
 def document_of(row: ConfigurationRow) -> dict[str, Any]:
@@ -106,11 +112,12 @@ def document_of(row: ConfigurationRow) -> dict[str, Any]:
 
 
 async def _apply(call: Call, services: Services, document: dict[str, Any], reason: str) -> Reply:
-    applied = await services.environments.apply(call.environment, document, None, call.principal.client_id, reason)
+    applied = await services.environments.apply(
+        call.environment, document, None, call.principal.client_id, reason
+    )
     return _problems(applied) if isinstance(applied, Problems) else json_reply(document_of(applied))
 
 
 def _problems(refused: Problems) -> Reply:
-    return json_reply(
-        {"statusCode": 400, "message": " ".join(refused.messages), "problems": list(refused.messages)}, 400
-    )
+    messages = [str(problem) for problem in refused.problems]
+    return json_reply({"statusCode": 400, "message": refused.message, "problems": messages}, 400)

@@ -19,7 +19,16 @@ VALUES_MAX: Final = 20_000
 
 _NOT_DIMENSIONS: Final = frozenset({"organizationid", "productid", "dimensiondatasource"})
 _NOT_FILTERS: Final = frozenset(
-    {"groupby", "groupbyvalues", "returnnegative", "queryatp", "atpfromdate", "atptodate", "pagenumber", "pagesize"}
+    {
+        "groupby",
+        "groupbyvalues",
+        "returnnegative",
+        "queryatp",
+        "atpfromdate",
+        "atptodate",
+        "pagenumber",
+        "pagesize",
+    }
 )
 
 
@@ -49,7 +58,12 @@ async def get_on_hand(call: Call, services: Services) -> Reply:
         named.setdefault(name.strip().lower(), []).append(value)
     if flag((named.get("queryatp") or [""])[-1], "QueryATP"):
         return not_implemented("Available-to-promise")
-    group_by = [part.strip() for name in ("groupby", "groupbyvalues") for value in named.get(name, ()) for part in value.split(",")]
+    group_by = [
+        part.strip()
+        for name in ("groupby", "groupbyvalues")
+        for value in named.get(name, ())
+        for part in value.split(",")
+    ]
     query = IndexQuery(
         data_source=(named.get("dimensiondatasource") or [""])[-1],
         organizations=_given(named.get("organizationid", ())),
@@ -107,7 +121,9 @@ def _reply(found: OnHandPage | Rejected, path: str, *, version2: bool) -> Reply:
     rows = [shown(row) for row in found.rows]
     if not version2:
         return json_reply(rows)
-    following = "" if found.next_page is None else f"{path}?pageNumber={found.next_page}&pageSize={found.page_size}"
+    following = (
+        "" if found.next_page is None else f"{path}?pageNumber={found.next_page}&pageSize={found.page_size}"
+    )
     return json_reply({"Value": rows, "nextLink": following})
 
 

@@ -52,7 +52,9 @@ class Subject(NamedTuple):
     product: str
 
 
-def on_hand(rules: Rules, body: OnHandBody, asker: Asker, kind: Kind = Kind.CHANGE) -> ChangeOnHand | Rejected:
+def on_hand(
+    rules: Rules, body: OnHandBody, asker: Asker, kind: Kind = Kind.CHANGE
+) -> ChangeOnHand | Rejected:
     """An on-hand change (specification 2.5); `kind` is `ERP` for the internal synchronisation."""
     subject = product(rules, body, asker)
     if isinstance(subject, Rejected):
@@ -90,7 +92,9 @@ def set_on_hand(rules: Rules, body: SetOnHandBody, asker: Asker, system: str) ->
     position = on_hand_position(rules, named)
     if isinstance(position, Rejected):
         return position
-    foreign = sorted(source for source in body.quantities or {} if source.strip().lower() != system.strip().lower())
+    foreign = sorted(
+        source for source in body.quantities or {} if source.strip().lower() != system.strip().lower()
+    )
     if foreign:
         return Rejected(
             Reason.FOREIGN_SOURCE,
@@ -148,9 +152,9 @@ def reserve(rules: Rules, body: ReserveBody, asker: Asker) -> Reserve | Reverse 
             check=check,
             owner=owner,
         )
-    life = _life(body)
-    if isinstance(life, Rejected):
-        return life
+    lasts = life(body.expires_at, body.ttl_seconds)
+    if isinstance(lasts, Rejected):
+        return lasts
     return Reserve(
         id=asker.id,
         fingerprint=fingerprints.reserve(body),
@@ -162,8 +166,8 @@ def reserve(rules: Rules, body: ReserveBody, asker: Asker) -> Reserve | Reverse 
         measure=measure,
         quantity=quantity,
         check=check,
-        expires_at=life[0],
-        lives_us=life[1],
+        expires_at=lasts[0],
+        lives_us=lasts[1],
         owner=owner,
     )
 
@@ -209,7 +213,9 @@ def unreserve(rules: Rules, body: UnreserveBody, asker: Asker) -> Unreserve | Re
 def product(rules: Rules, body: Event, asker: Asker) -> Subject | Rejected:
     """The product that a body is about."""
     if len(asker.id) > ID_MAX:
-        return Rejected(Reason.INVALID_VALUE, f"The id has {len(asker.id)} characters; at most {ID_MAX} are allowed.")
+        return Rejected(
+            Reason.INVALID_VALUE, f"The id has {len(asker.id)} characters; at most {ID_MAX} are allowed."
+        )
     organization, name = (body.organization_id or "").strip(), (body.product_id or "").strip()
     for field, value in (("organizationId", organization), ("productId", name)):
         if not value:
@@ -240,7 +246,11 @@ def measure_id(rules: Rules, source: str | None, name: str | None, *, erp: bool 
             f"Data source {(source or '')[:TEXT_MAX]!r} is not configured. Configured: {', '.join(sources)}.",
         )
     own = sorted(measure for ours, measure in rules.measures if ours == folded[0])
-    calculated = " It is a calculated measure; only physical ones can be changed." if folded in rules.calculated else ""
+    calculated = (
+        " It is a calculated measure; only physical ones can be changed."
+        if folded in rules.calculated
+        else ""
+    )
     return Rejected(
         Reason.UNKNOWN_MEASURE,
         f"Data source {folded[0]!r} has no physical measure {(name or '')[:TEXT_MAX]!r}.{calculated} "
@@ -248,7 +258,9 @@ def measure_id(rules: Rules, source: str | None, name: str | None, *, erp: bool 
     )
 
 
-def amounts(rules: Rules, numbers: Numbers | None, *, erp: bool = False) -> tuple[tuple[int, int], ...] | Rejected:
+def amounts(
+    rules: Rules, numbers: Numbers | None, *, erp: bool = False
+) -> tuple[tuple[int, int], ...] | Rejected:
     """(measure id, scaled amount) of `quantities`; the same measure in two spellings is added up."""
     totals: dict[int, int] = {}
     for source, measures in (numbers or {}).items():
@@ -284,6 +296,17 @@ def microseconds(moment: datetime | None) -> int | None:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
+def life(expires_at: datetime | None, ttl_seconds: Decimal | None) -> tuple[int | None, int | None] | Rejected:
+    """(expires_at, lives_us) of a reservation; both None: it does not lapse."""
+    if ttl_seconds is None:
+        return microseconds(expires_at), None
+    if expires_at is not None:
+        return Rejected(Reason.INVALID_VALUE, "Send expiresAt or ttlSeconds, not both.")
+    if not (ttl_seconds.is_finite() and 0 < ttl_seconds <= TTL_MAX_S):
+        return Rejected(Reason.INVALID_VALUE, f"ttlSeconds must be above zero and at most {TTL_MAX_S}.")
+    return None, max(1, int(ttl_seconds * 1_000_000))
+
+
 def measure_of(rules: Rules, key: ProductKey, node: Position, wanted: str) -> int | None:
     """The measure whose reservation id at the node is `wanted`; None when there is none."""
     plain = wanted.strip().lower().replace("-", "")
@@ -298,7 +321,9 @@ def measure_of(rules: Rules, key: ProductKey, node: Position, wanted: str) -> in
 def reservation_id_of(rules: Rules, command: Reserve | Reverse | Unreserve) -> str:
     """The shared reservation id of a command's node and measure (specification 3.4)."""
     hyphens = rules.switches.reservation_id_format == "uuid5"
-    return reservation_id(command.product, command.position.key, rules.names[command.measure], hyphens=hyphens)
+    return reservation_id(
+        command.product, command.position.key, rules.names[command.measure], hyphens=hyphens
+    )
 
 
 def _node(rules: Rules, body: Event) -> Position | Rejected:
@@ -311,9 +336,15 @@ def _node(rules: Rules, body: Event) -> Position | Rejected:
 def _reserved_quantity(rules: Rules, body: ReserveBody) -> tuple[int, int] | Rejected:
     source, name, number = body.quantity_data_source, body.modifier, body.quantity
     if body.quantities and name is None and number is None:
-        pairs = [(source, name, number) for source, named in body.quantities.items() for name, number in named.items()]
+        pairs = [
+            (source, name, number)
+            for source, named in body.quantities.items()
+            for name, number in named.items()
+        ]
         if len(pairs) != 1:
-            return Rejected(Reason.INVALID_VALUE, "quantities of a reservation must name exactly one measure.")
+            return Rejected(
+                Reason.INVALID_VALUE, "quantities of a reservation must name exactly one measure."
+            )
         source, name, number = pairs[0]
     if not (source or "").strip():
         source = _only_source(rules, name)
@@ -341,16 +372,9 @@ def _owner(body: ReserveBody) -> Owner | Rejected:
     for field, value in (("reference", body.reference), ("channel", body.channel)):
         problem = text_problem(value or "")
         if problem or "\x1f" in (value or ""):
-            return Rejected(Reason.INVALID_VALUE, f"{field} is refused: {problem or 'it has a control character'}.")
+            return Rejected(
+                Reason.INVALID_VALUE, f"{field} is refused: {problem or 'it has a control character'}."
+            )
     return Owner(reference=body.reference or "", channel=body.channel or "")
 
 
-def _life(body: ReserveBody) -> tuple[int | None, int | None] | Rejected:
-    """(expires_at, lives_us) of a reservation."""
-    if body.ttl_seconds is None:
-        return microseconds(body.expires_at), None
-    if body.expires_at is not None:
-        return Rejected(Reason.INVALID_VALUE, "Send expiresAt or ttlSeconds, not both.")
-    if not (body.ttl_seconds.is_finite() and 0 < body.ttl_seconds <= TTL_MAX_S):
-        return Rejected(Reason.INVALID_VALUE, f"ttlSeconds must be above zero and at most {TTL_MAX_S}.")
-    return None, int(body.ttl_seconds * 1_000_000)
