@@ -13,6 +13,7 @@ from onhand.cli.options import DEFAULT_URL, AsJson, Environment, Url, connect, c
 from onhand.cli.output import Column, console, print_json, table
 from onhand.cli.stock import clock
 from onhand.client import Client, calls
+from onhand.core.configuration import Change, Problem
 
 app = typer.Typer(no_args_is_help=True, help="Show, validate, compare and apply configurations.")
 
@@ -72,12 +73,13 @@ def validate(
         answer = service.send(
             calls.ask("POST", "/configuration/validate", {"document": _read(file)}, repeatable=True)
         )
-    problems = answer["problems"]
+    problems = msgspec.convert(answer["problems"], list[Problem])
     if as_json:
         print_json(answer)
-    if problems:
-        lines = [f"{file} cannot be applied:", *(f"  {problem}" for problem in problems)]
-        raise CommandFailed(Exit.FAULT, "\n".join(lines))
+    elif problems:
+        console().print("\n".join(map(str, problems)), markup=False)
+    if not answer["valid"]:
+        raise CommandFailed(Exit.FAULT, f"{file} cannot be applied.")
     if not as_json:
         console().print(f"{file} can be applied.")
 
@@ -97,12 +99,12 @@ def diff(
     if as_json:
         print_json(changes)
     else:
-        console().print("\n".join(changes) if changes else "Nothing would change.", markup=False)
+        console().print("\n".join(map(str, changes)) or "Nothing would change.", markup=False)
 
 
-def _changes(service: Client, document: object) -> list[str]:
+def _changes(service: Client, document: object) -> list[Change]:
     answer = service.send(calls.ask("POST", "/configuration/diff", {"document": document}, repeatable=True))
-    return list(answer["changes"])
+    return msgspec.convert(answer["changes"], list[Change])
 
 
 @app.command("apply")
@@ -130,7 +132,7 @@ def apply(  # noqa: PLR0913 - one argument per option
             console(errors=True).print("Nothing would change.")
             return
         if not yes:
-            console(errors=True).print("\n".join(changes), markup=False)
+            console(errors=True).print("\n".join(map(str, changes)), markup=False)
             typer.confirm("Apply?", abort=True, err=True)
         body = {"document": document, "reason": reason}
         call = calls.ask("PUT", "/configuration", body, headers={"If-Match": f'"{current}"'})

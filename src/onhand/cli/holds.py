@@ -41,14 +41,14 @@ def list_holds(  # noqa: PLR0913 - one argument per option
       onhand holds list --reference cart-17
     """
     parameters = {
-        "organization": organization,
-        "product": product,
+        "organizationId": organization,
+        "productId": product,
         "reference": reference,
         "channel": channel,
-        "open": None if every else "true",
+        "state": "all" if every else None,
     }
     with connect(url, environment) as service:
-        rows = listing(service, "/holds", parameters, limit)
+        rows = listing(service, "/reservations", parameters, limit)
     columns = (
         Column("hold"),
         Column("product"),
@@ -64,8 +64,8 @@ def _row(hold: dict[str, Any]) -> Sequence[object]:
     owner = " ".join(filter(None, (hold.get("channel"), hold.get("reference"), hold.get("order"))))
     expires = hold.get("expiresAt")
     return (
-        hold["id"],
-        hold["product"],
+        hold["holdId"],
+        hold["productId"],
         where(hold["dimensions"]),
         hold["remaining"],
         owner,
@@ -95,7 +95,7 @@ def release(  # noqa: PLR0913 - one argument per option
     body = {"quantity": None if amount is None else quantity_of(amount), "reason": reason}
     call = calls.ask(
         "POST",
-        f"/holds/{quote(hold, safe='')}/release",
+        f"/reservations/{quote(hold, safe='')}/release",
         {name: value for name, value in body.items() if value},
         key=command_id or new_id(),
     )
@@ -125,7 +125,7 @@ def extend(  # noqa: PLR0913 - one argument per option
       onhand holds extend 9c56cc51b374c3ba-1-1 --for 30m
     """
     body = {} if lasts == "ever" else {"ttlSeconds": seconds_of(lasts)}
-    call = calls.ask("POST", f"/holds/{quote(hold, safe='')}/extend", body, key=command_id or new_id())
+    call = calls.ask("POST", f"/reservations/{quote(hold, safe='')}/extend", body, key=command_id or new_id())
     with connect(url, environment) as service:
         answer = service.send(call)
     if as_json:

@@ -218,8 +218,8 @@ def movements(  # noqa: PLR0913 - one argument per option
       onhand movements D0002 -o usmf -d siteid=1,locationid=11
     """
     parameters: dict[str, str | None] = {
-        "organization": organization_of(organization),
-        "product": product,
+        "organizationId": organization_of(organization),
+        "productId": product,
         "measure": measure,
         **dimensions_of(dimension),
     }
@@ -277,7 +277,7 @@ def refusals(
 def _refusal_row(row: dict[str, Any]) -> Sequence[object]:
     return (
         clock(row["at"]),
-        row["product"],
+        row["productId"],
         where(row["dimensions"]),
         row["channel"] or row["caller"],
         row["requested"],

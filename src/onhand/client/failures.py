@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from onhand.core.outcomes import Reason
+
 
 class CallFailed(Exception):  # noqa: N818 - the words of the error table, not of Python
     """Base of all failures of a call."""
@@ -23,7 +25,7 @@ class RequestFault(CallFailed):
 
 
 class RefusedByRules(CallFailed):
-    """The rules said no on the native surface (409, 412, 422); nothing changed."""
+    """The rules said no on the native surface; nothing changed."""
 
 
 class NotServed(CallFailed):
@@ -48,6 +50,9 @@ class Problem(msgspec.Struct, frozen=True):
     problems: list[str] = []
 
 
+REASONS = frozenset(Reason)
+"""Codes that say that the rules refused; all others concern the request or the service."""
+
 UNKNOWN_CODE = "outcome-unknown"
 """Code of a 503 that says that the answer of the commit was lost."""
 
@@ -59,7 +64,7 @@ def failure_of(status: int, body: bytes, reference: str) -> CallFailed:
     if problem.problems:
         text = "\n".join([text, *(f"  {item}" for item in problem.problems)])
     kind: type[CallFailed]
-    if status in {409, 412, 422}:
+    if problem.code in REASONS:
         kind = RefusedByRules
     elif problem.code == UNKNOWN_CODE or status in {502, 504}:
         kind = OutcomeUnknown

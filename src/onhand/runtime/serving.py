@@ -117,6 +117,10 @@ def _services(settings: Settings, house: House) -> Services:
     async def ready() -> dict[str, str]:
         return await _not_ready(house)
 
+    def metrics() -> tuple[bytes, str]:
+        content_type, body = house.metrics.exposition()
+        return body, content_type
+
     return Services(
         batcher=house.batcher,
         environments=house.environments,
@@ -126,7 +130,7 @@ def _services(settings: Settings, house: House) -> Services:
         access=house.access,
         reader=house.reader,
         clock=house.clock,
-        metrics=house.metrics.exposition,
+        metrics=metrics,
         ready=ready,
         on_request=house.metrics.request,
         limits=Limits(

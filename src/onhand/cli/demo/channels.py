@@ -124,9 +124,7 @@ class Channel:
         self.books.returned += 1
         self.books.held[node] -= pieces
 
-    def _body(
-        self, id_: str, variant: Variant, pieces: int, *, any_style: bool = False, **more: Any
-    ) -> dict[str, Any]:  # noqa: ANN401 - further fields
+    def _body(self, id_: str, variant: Variant, pieces: int, *, any_style: bool = False) -> dict[str, Any]:
         dimensions = variant.dimensions
         if any_style:
             del dimensions["StyleId"]
@@ -136,7 +134,6 @@ class Channel:
             product=variant.product.id,
             dimensions=dimensions,
             quantity=pieces,
-            **more,
         )
 
     async def grab(self, variant: Variant, orders: int, workers: int) -> int:
@@ -162,15 +159,9 @@ class Web(Channel):
 
     async def _cart(self, cart: str, dice: random.Random) -> None:
         lines = {node_of(variant): variant for variant in _choices(self._retailer, dice)}
+        owner = {"reference": cart, "channel": "web", "ttlSeconds": WEB_HOLD_SECONDS}
         bodies = [
-            self._body(
-                f"{cart}-{line}",
-                variant,
-                dice.choice((1, 1, 1, 2)),
-                reference=cart,
-                channel="web",
-                lives_seconds=WEB_HOLD_SECONDS,
-            )
+            self._body(f"{cart}-{line}", variant, dice.choice((1, 1, 1, 2))) | owner
             for line, variant in enumerate(lines.values())
         ]
         call = calls.reserve_all(bodies)
@@ -183,7 +174,7 @@ class Web(Channel):
             answer = answers[str(body["id"])]
             self._enter(answer, node, int(body["quantity"]))
             if answer.accepted and regret:
-                path = f"/holds/{quote(answer.hold_id or '', safe='')}/release"
+                path = f"/reservations/{quote(answer.hold_id or '', safe='')}/release"
                 await self._timed(calls.ask("POST", path, {}, key=f"{body['id']}-back"))
                 self._give_back(node, int(body["quantity"]))
 

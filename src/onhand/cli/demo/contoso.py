@@ -71,7 +71,7 @@ async def _event(
     service: AsyncClient, path: str, says: str, call: calls.Call[Envelope], *, accepted: bool = True
 ) -> Step:
     answer = await service.send(call)
-    words = answer.processing_status
+    words: str = answer.processing_status
     if not answer.accepted:
         words += f" ({answer.status_code}), {answer.afr_quantity} available"
     return Step(f"POST {path}", says, words, answer.accepted == accepted)
