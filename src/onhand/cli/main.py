@@ -46,7 +46,7 @@ app.command(rich_help_panel=LOOK)(service.version)
 def main() -> None:
     """Run the command line and exit with its code."""
     try:
-        app()
+        app(prog_name="onhand")
     except FAILURES as failure:
         code = exit_of(failure)
         if code is not Exit.DONE:

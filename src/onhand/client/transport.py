@@ -189,6 +189,8 @@ class Client:
                 failure = _judge(response)
             except httpx.TransportError as error:
                 failure = _broken(error, self._talk.url)
+            except NotServed as busy:  # the token endpoint
+                failure = busy
             if failure is None and response is not None:
                 return call.read(response.content)
             assert failure is not None  # noqa: S101 - there was no response
@@ -250,6 +252,8 @@ class AsyncClient:
                 failure = _judge(response)
             except httpx.TransportError as error:
                 failure = _broken(error, self._talk.url)
+            except NotServed as busy:  # the token endpoint
+                failure = busy
             if failure is None and response is not None:
                 return call.read(response.content)
             assert failure is not None  # noqa: S101 - there was no response
