@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from onhand.api import health, oauth
 from onhand.api.compat import events, housekeeping, queries, unbuilt
 from onhand.api.compat.envelopes import BulkAnswer, Envelope
 from onhand.api.compat.wire import OnHandBody, ReserveBody, SetOnHandBody, UnreserveBody
+from onhand.api.exchange import Json
 from onhand.api.native import administration, configuration, erp, reservations, stock, wire
 from onhand.api.route import COMPAT, NATIVE, Handler, Route
 
@@ -22,7 +23,7 @@ READ, STOCK, HOLD, CONFIG, ERP, ADMIN = (
 """Scopes; what they allow is said in `service.access.SCOPES`."""
 
 
-def _compat(method: str, path: str, handler: Handler, scope: str, summary: str, **more: Any) -> Route:
+def _compat(method: str, path: str, handler: Handler, scope: str, summary: str, **more: Json) -> Route:
     return Route(
         method=method,
         path=f"{COMPAT}/{path}",
@@ -35,7 +36,7 @@ def _compat(method: str, path: str, handler: Handler, scope: str, summary: str, 
     )
 
 
-def _open(method: str, path: str, handler: Handler, tag: str, summary: str, **more: Any) -> Route:
+def _open(method: str, path: str, handler: Handler, tag: str, summary: str, **more: Json) -> Route:
     return Route(
         method=method,
         path=path,
@@ -48,7 +49,9 @@ def _open(method: str, path: str, handler: Handler, tag: str, summary: str, **mo
     )
 
 
-def _native(method: str, path: str, handler: Handler, scope: str, tag: str, summary: str, **more: Any) -> Route:
+def _native(
+    method: str, path: str, handler: Handler, scope: str, tag: str, summary: str, **more: Json
+) -> Route:
     return Route(
         method=method,
         path=f"{NATIVE}/{path}" if not path.startswith("/") else path,
