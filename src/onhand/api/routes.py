@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from onhand.api import health, oauth
+from onhand.api import description, health, oauth
 from onhand.api.compat import events, housekeeping, queries, unbuilt
 from onhand.api.compat.envelopes import BulkAnswer, Envelope
 from onhand.api.compat.wire import OnHandBody, ReserveBody, SetOnHandBody, UnreserveBody
@@ -49,7 +49,7 @@ def _open(method: str, path: str, handler: Handler, tag: str, summary: str, **mo
     )
 
 
-def _native(
+def _native(  # noqa: PLR0913 - the columns of the table
     method: str, path: str, handler: Handler, scope: str, tag: str, summary: str, **more: Json
 ) -> Route:
     return Route(
@@ -82,6 +82,11 @@ HEALTH: Final[tuple[Route, ...]] = (
         "Say whether requests can be taken, or which part is not ready.",
     ),
     _open("GET", "/metrics", health.metrics, "Health", "Metrics in the Prometheus text format."),
+)
+
+DOCS: Final[tuple[Route, ...]] = (
+    _open("GET", "/openapi.json", description.serve_description, "Description", "This description."),
+    _open("GET", "/docs", description.serve_page, "Description", "The description for people."),
 )
 
 TOKENS: Final[tuple[Route, ...]] = (
@@ -208,4 +213,4 @@ NATIVE_ROUTES: Final[tuple[Route, ...]] = (
             "Refuse a client from now on.", status=204),
 )  # fmt: skip
 
-ROUTES: Final[tuple[Route, ...]] = (*HEALTH, *TOKENS, *COMPATIBLE, *NATIVE_ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (*HEALTH, *DOCS, *TOKENS, *COMPATIBLE, *NATIVE_ROUTES)
