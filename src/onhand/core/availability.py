@@ -204,7 +204,7 @@ class Stand(Plain):
         if afr <= 0:
             return afr
         rise = self._rise(view)
-        return rise if rise < afr else afr  # noqa: PLR1730 - min() costs a call on the hot path
+        return min(afr, rise)
 
     def available_on(self, cells: Collection[str]) -> int:
         """The same for any set of cells (specification 3.10.4); keys that are no cells count nothing."""
@@ -324,7 +324,7 @@ class Stand(Plain):
                 if not parent.parts < node.parts:
                     return False
                 node.parent = parent
-                _raise(parent, (node.left if node.left > 0 else 0) - node.left - quantity)
+                _raise(parent, (max(0, node.left)) - node.left - quantity)
             for cell in supply:
                 self._home[cell] = node
         self._tree[key] = node
@@ -348,8 +348,7 @@ class Stand(Plain):
             return self._offer(self._supply(view))[0]
         low = node.left
         while low > 0 and (node := node.parent) is not None:
-            if node.left < low:
-                low = node.left
+            low = min(low, node.left)
         return low if low > 0 else 0  # noqa: FURB136 - max() costs a call on the hot path
 
     def _offer(
@@ -455,7 +454,7 @@ class Stand(Plain):
 
 def _demand(net: int, reserved: int) -> int:
     """Reservations, a balance below zero counting as none, and the standing demand of a negative stock."""
-    return (reserved if reserved > 0 else 0) - (net if net < 0 else 0)
+    return (max(0, reserved)) - (min(0, net))
 
 
 def _raise(node: _Demand | None, by: int) -> None:
@@ -463,7 +462,7 @@ def _raise(node: _Demand | None, by: int) -> None:
     while node is not None and by:
         was = node.left
         now = node.left = was + by
-        by = (now if now > 0 else 0) - (was if was > 0 else 0)
+        by = (max(0, now)) - (max(0, was))
         node = node.parent
 
 
