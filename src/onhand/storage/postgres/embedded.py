@@ -122,11 +122,15 @@ class EmbeddedServer:
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property
-    def url(self) -> str:
-        """URL of the database, for asyncpg and psycopg alike; valid after `start`."""
+    def _sockets(self) -> Path:
         if self._socket_directory is None:
             raise EmbeddedServerError("The embedded server was not started: call start() first.")
-        return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(self._socket_directory))}&port={PORT}"
+        return self._socket_directory
+
+    @property
+    def url(self) -> str:
+        """URL of the database, for asyncpg and psycopg alike; valid after `start`."""
+        return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(self._sockets))}&port={PORT}"
 
     @property
     def process_id(self) -> int | None:
@@ -239,6 +243,8 @@ class EmbeddedServer:
         """Start a guard with its server; the size of the log before."""
         self._end_unguarded_server()
         forget_dead_postmaster(self._pgdata)
+        # Nobody listens there. It names a process number too, but protects nothing that the pid file does not.
+        (self._sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
         write_authentication(self._pgdata, ROLE, caller_name(), account)
         if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
             log.replace(log.with_name("server.log.1"))
@@ -273,9 +279,7 @@ class EmbeddedServer:
     ) -> subprocess.Popen[bytes]:
         lock = self._locks.take("guard.lock", EXCLUSIVE, "the guard of the server")
         order = {
-            "command": server_command(
-                binaries, self._pgdata, self._socket_directory or self._home, PORT, durable=self._durable
-            ),
+            "command": server_command(binaries, self._pgdata, self._sockets, PORT, durable=self._durable),
             "users_lock": str(self._home / "users.lock"),
             "demotion": dict(account.demotion()) if account else {},
         }
@@ -323,7 +327,7 @@ class EmbeddedServer:
         probe = socket.socket(socket.AF_UNIX)
         with contextlib.closing(probe):
             try:
-                probe.connect(str((self._socket_directory or self._home) / f".s.PGSQL.{PORT}"))
+                probe.connect(str(self._sockets / f".s.PGSQL.{PORT}"))
             except OSError:
                 return False
             return True
