@@ -63,7 +63,8 @@ class Envelope(msgspec.Struct, rename="camel", kw_only=True):
     afr_failure: bool | UnsetType = UNSET
     afr_quantity: int | UnsetType = UNSET
     total_invalid: Decimal | int | UnsetType = msgspec.field(
-        default=UNSET, name="totalInvalidOffsetQtyByReservId")
+        default=UNSET, name="totalInvalidOffsetQtyByReservId"
+    )
     hold_id: str | UnsetType = UNSET
     expires_at: datetime | UnsetType = UNSET
     shortage: ShortageAnswer | UnsetType = UNSET
