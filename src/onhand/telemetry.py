@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any, Final, Literal
 
@@ -72,7 +72,7 @@ class Durations:
         seconds.sort()
         below = 0
         for index, bound in enumerate(SECONDS):
-            reached = bisect_left(seconds, bound, below)
+            reached = bisect_right(seconds, bound, below)
             self._counts[index] += reached - below
             below = reached
             if below == len(seconds):

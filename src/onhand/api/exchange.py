@@ -14,6 +14,9 @@ from onhand.service.access import Principal
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
 
+Json = Any
+"""A JSON value: what a decoder gave, or what an encoder takes."""
+
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -60,6 +63,6 @@ class Reply(msgspec.Struct):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-def json_reply(value: Any, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Reply:
+def json_reply(value: Json, status: int = 200, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Reply:
     """An answer with a JSON body; decimals are written as numbers."""
     return Reply(status, _encoder.encode(value), JSON, headers)

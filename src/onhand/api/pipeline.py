@@ -22,6 +22,7 @@ from onhand.api.problems import EdgeProblem
 from onhand.api.rates import Rates
 from onhand.api.route import Route
 from onhand.api.services import Services
+from onhand.core.rules import Rules
 from onhand.service.access import Forbidden, Principal, Unauthenticated
 from onhand.service.faults import DeadlineExceeded, Fault, StoreUnavailable, UnknownEnvironment
 
@@ -67,25 +68,13 @@ class Pipeline:
     async def _run(self, route: Route, scope: Scope, receive: Receive, parameters: dict[str, str]) -> Reply:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         environment = parameters.get("environment", "").lower()
-        principal = NOBODY
-        length = None
-        authorization = None
+        authorization, length = None, None
         for name, value in headers:
             if name == b"authorization":
                 authorization = value
             elif name == b"content-length":
                 length = value
-        if route.scope is not None:
-            access = self._services.access
-            found = access.remembered(authorization) if authorization is not None else None
-            principal = found if found is not None else await access.authenticate(authorization)
-            if environment and not principal.may_enter(environment):
-                raise Forbidden("The token was issued for another environment.")
-            if route.scope not in principal.scopes:
-                raise Forbidden(f"The scope {route.scope} is required.")
-            wait = self._rates.wait_s(principal.client_id)
-            if wait:
-                raise _too_many(wait)
+        principal = await self._admitted(route, environment, authorization) if route.scope else NOBODY
         if len(scope["query_string"]) > self._limits.query_bytes_max:
             raise EdgeProblem(
                 414, "query-too-long", f"A query has at most {self._limits.query_bytes_max} bytes."
@@ -97,11 +86,7 @@ class Pipeline:
             route.method, principal, None, environment, body, scope["query_string"], parameters, headers
         )
         if environment and route.needs_rules:
-            environments = self._services.environments
-            try:
-                call.rules = environments.rules(environment)
-            except UnknownEnvironment:
-                call.rules = await environments.find(environment)
+            call.rules = await self._rules(environment)
         if route.untimed:
             return await route.handler(call, self._services)
         try:
@@ -109,6 +94,25 @@ class Pipeline:
                 return await route.handler(call, self._services)
         except TimeoutError as error:
             raise DeadlineExceeded(f"no answer within {self._limits.deadline_s} s") from error
+
+    async def _admitted(self, route: Route, environment: str, authorization: bytes | None) -> Principal:
+        access = self._services.access
+        found = access.remembered(authorization) if authorization is not None else None
+        principal = found if found is not None else await access.authenticate(authorization)
+        if environment and not principal.may_enter(environment):
+            raise Forbidden("The token was issued for another environment.")
+        if route.scope not in principal.scopes:
+            raise Forbidden(f"The scope {route.scope} is required.")
+        wait = self._rates.wait_s(principal.client_id)
+        if wait:
+            raise _too_many(wait)
+        return principal
+
+    async def _rules(self, environment: str) -> Rules:
+        try:
+            return self._services.environments.rules(environment)
+        except UnknownEnvironment:
+            return await self._services.environments.find(environment)
 
 
 async def read_body(receive: Receive, length: bytes | None, bytes_max: int) -> bytes:
@@ -156,36 +160,45 @@ def _too_many(wait_s: float) -> EdgeProblem:
 
 
 def _failed(route: Route, error: Exception, request_id: bytes) -> Reply:
+    """Whatever went wrong, as an answer that shows nothing of the inside."""
     compat = route.surface == "compat"
+    refused = _refused(error)
+    if refused is not None:
+        if not compat:
+            return problems.of_edge(refused)
+        if refused.status in (401, 403):
+            return Reply(refused.status, headers=refused.headers)  # without a body, like the original
+        return problems.plain(refused.status, refused.detail, refused.headers)
+    identity = request_id.decode()
+    if isinstance(error, Fault):
+        _log.warning("request_fault", route=route.label, fault=type(error).__name__, request_id=identity)
+        if not compat:
+            return problems.of_fault(error)
+        meaning = problems.FAULTS.get(type(error), problems.FAULTS[StoreUnavailable])
+        text = f"{meaning.title}. {meaning.detail}"
+        return problems.plain(meaning.status, text, problems.retry_after(meaning))
+    _log.error("request_failed", route=route.label, request_id=identity, exc_info=error)
+    message = f"The request could not be completed. Give the operator the incident id {identity}."
+    return (
+        problems.plain(500, message)
+        if compat
+        else problems.of_edge(EdgeProblem(500, "internal-error", message))
+    )
+
+
+def _refused(error: Exception) -> EdgeProblem | None:
+    """What the edge itself refuses; None for faults and failures."""
+    if isinstance(error, EdgeProblem):
+        return error
+    if isinstance(error, Unreadable):
+        return EdgeProblem(400, "unreadable", str(error))
+    if isinstance(error, Forbidden):
+        return EdgeProblem(403, "forbidden", str(error))
     if isinstance(error, Unauthenticated):
-        if compat:
-            return Reply(401, headers=((b"www-authenticate", b"Bearer"),))
         problem = EdgeProblem(401, "unauthenticated", "A valid bearer token is required.")
         problem.headers = ((b"www-authenticate", b"Bearer"),)
-        return problems.of_edge(problem)
-    if isinstance(error, Forbidden):
-        return Reply(403) if compat else problems.of_edge(EdgeProblem(403, "forbidden", str(error)))
-    if isinstance(error, Unreadable):
-        error = EdgeProblem(400, "unreadable", str(error))
-    if isinstance(error, EdgeProblem):
-        if compat:
-            return problems.plain(error.status, error.detail, error.headers)
-        return problems.of_edge(error)
-    if isinstance(error, Fault):
-        _log.warning(
-            "request_fault", route=route.label, fault=type(error).__name__, request_id=request_id.decode()
-        )
-        if compat:
-            meaning = problems.FAULTS.get(type(error), problems.FAULTS[StoreUnavailable])
-            return problems.plain(
-                meaning.status, f"{meaning.title}. {meaning.detail}", problems.retry_after(meaning)
-            )
-        return problems.of_fault(error)
-    _log.error("request_failed", route=route.label, request_id=request_id.decode(), exc_info=error)
-    message = f"The request could not be completed. Give the operator the incident id {request_id.decode()}."
-    if compat:
-        return problems.plain(500, message)
-    return problems.of_edge(EdgeProblem(500, "internal-error", message))
+        return problem
+    return None
 
 
 def path_parameters(scope: Mapping[str, Any]) -> dict[str, str]:

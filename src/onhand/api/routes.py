@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from onhand.api import health, oauth
+from onhand.api import description, health, oauth
 from onhand.api.compat import events, housekeeping, queries, unbuilt
 from onhand.api.compat.envelopes import BulkAnswer, Envelope
 from onhand.api.compat.wire import OnHandBody, ReserveBody, SetOnHandBody, UnreserveBody
+from onhand.api.exchange import Json
 from onhand.api.native import administration, configuration, erp, reservations, stock, wire
 from onhand.api.route import COMPAT, NATIVE, Handler, Route
 
@@ -22,7 +23,7 @@ READ, STOCK, HOLD, CONFIG, ERP, ADMIN = (
 """Scopes; what they allow is said in `service.access.SCOPES`."""
 
 
-def _compat(method: str, path: str, handler: Handler, scope: str, summary: str, **more: Any) -> Route:
+def _compat(method: str, path: str, handler: Handler, scope: str, summary: str, **more: Json) -> Route:
     return Route(
         method=method,
         path=f"{COMPAT}/{path}",
@@ -35,7 +36,7 @@ def _compat(method: str, path: str, handler: Handler, scope: str, summary: str, 
     )
 
 
-def _open(method: str, path: str, handler: Handler, tag: str, summary: str, **more: Any) -> Route:
+def _open(method: str, path: str, handler: Handler, tag: str, summary: str, **more: Json) -> Route:
     return Route(
         method=method,
         path=path,
@@ -48,7 +49,9 @@ def _open(method: str, path: str, handler: Handler, tag: str, summary: str, **mo
     )
 
 
-def _native(method: str, path: str, handler: Handler, scope: str, tag: str, summary: str, **more: Any) -> Route:
+def _native(  # noqa: PLR0913 - the columns of the table
+    method: str, path: str, handler: Handler, scope: str, tag: str, summary: str, **more: Json
+) -> Route:
     return Route(
         method=method,
         path=f"{NATIVE}/{path}" if not path.startswith("/") else path,
@@ -79,6 +82,11 @@ HEALTH: Final[tuple[Route, ...]] = (
         "Say whether requests can be taken, or which part is not ready.",
     ),
     _open("GET", "/metrics", health.metrics, "Health", "Metrics in the Prometheus text format."),
+)
+
+DOCS: Final[tuple[Route, ...]] = (
+    _open("GET", "/openapi.json", description.serve_description, "Description", "This description."),
+    _open("GET", "/docs", description.serve_page, "Description", "The description for people."),
 )
 
 TOKENS: Final[tuple[Route, ...]] = (
@@ -205,4 +213,4 @@ NATIVE_ROUTES: Final[tuple[Route, ...]] = (
             "Refuse a client from now on.", status=204),
 )  # fmt: skip
 
-ROUTES: Final[tuple[Route, ...]] = (*HEALTH, *TOKENS, *COMPATIBLE, *NATIVE_ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (*HEALTH, *DOCS, *TOKENS, *COMPATIBLE, *NATIVE_ROUTES)

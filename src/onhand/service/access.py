@@ -11,7 +11,7 @@ import hmac
 import ipaddress
 import secrets
 from collections import OrderedDict
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from argon2 import PasswordHasher
@@ -327,6 +327,6 @@ class Access:
             return await asyncio.to_thread(self._hasher.hash, secret)
 
 
-def _environments(claim: Any) -> frozenset[str]:
+def _environments(claim: object) -> frozenset[str]:
     names = claim if isinstance(claim, list) else [claim] if claim else []
     return frozenset(str(name).lower() for name in names)

@@ -13,8 +13,10 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from onhand.api.compat.wire import Malformed
+from onhand.api.exchange import Json
 
 Body = TypeVar("Body", bound=msgspec.Struct)
+T = TypeVar("T")
 
 _untyped: Final = msgspec.json.Decoder(float_hook=Decimal)
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
@@ -55,11 +57,9 @@ class BodyReader(Generic[Body]):
         Raises:
             Unreadable: the body is not a JSON object.
         """
-        if _NUL not in raw:
-            try:
-                return self._one.decode(raw)
-            except UNREADABLE:
-                pass
+        found = self._canonical(self._one, raw)
+        if found is not None:
+            return found
         value = read_json(raw)
         if not isinstance(value, dict):
             raise Unreadable("The body must be a JSON object.")
@@ -71,12 +71,7 @@ class BodyReader(Generic[Body]):
         Raises:
             Unreadable: the body is not a JSON array, or has more than `items_max` items.
         """
-        items: list[Any] | None = None
-        if _NUL not in raw:
-            try:
-                items = self._many.decode(raw)
-            except UNREADABLE:
-                pass
+        items = self._canonical(self._many, raw)
         if items is None:
             value = read_json(raw)
             if not isinstance(value, list):
@@ -84,9 +79,18 @@ class BodyReader(Generic[Body]):
             check_count(len(value), items_max)
             return [self._convert(item) for item in value]
         check_count(len(items), items_max)
-        return items
+        return list(items)
 
-    def _convert(self, value: Any) -> Body | Malformed:
+    @staticmethod
+    def _canonical(decoder: msgspec.json.Decoder[T], raw: bytes) -> T | None:
+        if _NUL in raw:
+            return None
+        try:
+            return decoder.decode(raw)
+        except UNREADABLE:
+            return None  # the tolerant path says what is wrong, or reads it
+
+    def _convert(self, value: Json) -> Body | Malformed:
         if not isinstance(value, dict):
             return Malformed("", "The item must be a JSON object.")
         canonical: dict[str, Any] = {}
@@ -101,7 +105,7 @@ class BodyReader(Generic[Body]):
             return Malformed(given if isinstance(given, str) else "", f"The body cannot be read: {error}.")
 
 
-def read_json(raw: bytes) -> Any:
+def read_json(raw: bytes) -> Json:
     """Any JSON value, fractions as exact decimals.
 
     Raises:
@@ -115,7 +119,7 @@ def read_json(raw: bytes) -> Any:
         raise Unreadable(f"The body is not valid JSON: {error}") from error
 
 
-def lower_keys(value: Any) -> dict[str, Any]:
+def lower_keys(value: Json) -> dict[str, Any]:
     """A JSON object with its names in lower case.
 
     Raises:
@@ -138,14 +142,14 @@ def check_count(count: int, items_max: int) -> None:
         )
 
 
-def text(value: Any) -> Any:
+def text(value: Json) -> Json:
     """A number as the text it stands for; everything else as it is."""
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return str(value)
     return value
 
 
-def _canonical(name: str, content: Any) -> Any:
+def _canonical(name: str, content: Json) -> Json:
     if name in TEXTS:
         return text(content)
     if name == "dimensions" and isinstance(content, dict):
@@ -164,7 +168,7 @@ def _canonical(name: str, content: Any) -> Any:
     return content
 
 
-def _number(value: Any) -> Any:
+def _number(value: Json) -> Json:
     if isinstance(value, str):
         return value.strip()
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import lru_cache
 from typing import Final, Literal
 
@@ -50,8 +51,8 @@ class Verb(enum.StrEnum):
 class ShortageAnswer(msgspec.Struct):
     """At which level a reservation fell short."""
 
-    requested: object
-    available: object
+    requested: Decimal | int
+    available: Decimal | int
     nodes: list[dict[str, str]]
 
 
@@ -61,7 +62,9 @@ class Envelope(msgspec.Struct, rename="camel", kw_only=True):
     reservation_id: str | UnsetType = UNSET
     afr_failure: bool | UnsetType = UNSET
     afr_quantity: int | UnsetType = UNSET
-    total_invalid: object = msgspec.field(default=UNSET, name="totalInvalidOffsetQtyByReservId")
+    total_invalid: Decimal | int | UnsetType = msgspec.field(
+        default=UNSET, name="totalInvalidOffsetQtyByReservId"
+    )
     hold_id: str | UnsetType = UNSET
     expires_at: datetime | UnsetType = UNSET
     shortage: ShortageAnswer | UnsetType = UNSET

@@ -8,7 +8,7 @@ from typing import Any, Final
 from onhand.api import problems
 from onhand.api.compat.decoding import Unreadable, lower_keys, read_json, text
 from onhand.api.compat.unbuilt import not_implemented
-from onhand.api.exchange import Call, Reply, json_reply
+from onhand.api.exchange import Call, Json, Reply, json_reply
 from onhand.api.services import Services
 from onhand.core.outcomes import Rejected
 from onhand.core.quantities import to_decimal
@@ -167,7 +167,7 @@ def _count(value: str | None, name: str) -> int | None:
     return int(value)
 
 
-def texts(value: Any, name: str) -> tuple[str, ...]:
+def texts(value: Json, name: str) -> tuple[str, ...]:
     """A list of texts; a single text stands for a list of one, null and empty texts for nothing.
 
     Raises:
@@ -190,7 +190,7 @@ def texts(value: Any, name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def flag(value: Any, name: str) -> bool:
+def flag(value: Json, name: str) -> bool:
     """A boolean, or a text that says one.
 
     Raises:
@@ -203,7 +203,7 @@ def flag(value: Any, name: str) -> bool:
     raise Unreadable(f"{name} must be true or false.")
 
 
-def _tuple(row: Any) -> tuple[str, ...]:
+def _tuple(row: Json) -> tuple[str, ...]:
     if not isinstance(row, list):
         raise Unreadable("filters.values must be an array of arrays.")
     found = []

@@ -18,7 +18,6 @@ from onhand.core.dimensions import (
     fold,
     name_dimensions,
     on_hand_position,
-    record_position,
     reservation_node,
     text_problem,
 )
@@ -117,7 +116,9 @@ def set_on_hand(rules: Rules, body: SetOnHandBody, asker: Asker, system: str) ->
     )
 
 
-def reserve(rules: Rules, body: ReserveBody, asker: Asker) -> Reserve | Reverse | Rejected:
+def reserve(  # noqa: PLR0911 - one return per thing that can be wrong
+    rules: Rules, body: ReserveBody, asker: Asker
+) -> Reserve | Reverse | Rejected:
     """A soft reservation, or its reversal when the quantity is negative (specification 2.7, 3.2, 3.3)."""
     if not rules.reservations_enabled:
         return Rejected(
@@ -296,7 +297,9 @@ def microseconds(moment: datetime | None) -> int | None:
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
-def life(expires_at: datetime | None, ttl_seconds: Decimal | None) -> tuple[int | None, int | None] | Rejected:
+def life(
+    expires_at: datetime | None, ttl_seconds: Decimal | None
+) -> tuple[int | None, int | None] | Rejected:
     """(expires_at, lives_us) of a reservation; both None: it does not lapse."""
     if ttl_seconds is None:
         return microseconds(expires_at), None
@@ -376,5 +379,3 @@ def _owner(body: ReserveBody) -> Owner | Rejected:
                 Reason.INVALID_VALUE, f"{field} is refused: {problem or 'it has a control character'}."
             )
     return Owner(reference=body.reference or "", channel=body.channel or "")
-
-

@@ -56,7 +56,9 @@ async def diff(call: Call, services: Services) -> Reply:
     request = decode(_request, call.body)
     problems = [one for one in services.environments.validate(request.document) if one.severity == "error"]
     if problems:
-        raise EdgeProblem(422, "invalid-configuration", "The document has errors.", [str(one) for one in problems])
+        raise EdgeProblem(
+            422, "invalid-configuration", "The document has errors.", [str(one) for one in problems]
+        )
     changes = await services.environments.diff(call.environment, request.document)
     return json_reply(Difference(changes=[msgspec.to_builtins(change) for change in changes]))
 
@@ -105,7 +107,9 @@ def _expected(call: Call) -> int | None:
     given = call.header(b"if-match")
     if given is None:
         raise EdgeProblem(
-            428, "precondition-required", "Send If-Match with the ETag of the configuration you changed, or *."
+            428,
+            "precondition-required",
+            "Send If-Match with the ETag of the configuration you changed, or *.",
         )
     if given == "*":
         return None

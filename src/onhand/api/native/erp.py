@@ -7,7 +7,7 @@ is left out and reported; the stock itself moved in the ERP, so the event takes 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,18 +42,27 @@ async def sync(call: Call, services: Services) -> Reply:
     events = decode(_events, call.body)
     if len(events) > services.limits.items_max:
         raise EdgeProblem(
-            400, "too-many-items", f"At most {services.limits.items_max} events are allowed. Send them in parts."
+            400,
+            "too-many-items",
+            f"At most {services.limits.items_max} events are allowed. Send them in parts.",
         )
     if any(len(event.offsets) > OFFSETS_MAX for event in events):
         raise EdgeProblem(400, "too-many-items", f"An event has at most {OFFSETS_MAX} offsets.")
     holds = await _holds(call, services, events)
     makers = [EventMaker(event, call.principal.client_id, holds) for event in events]
-    outcomes = await services.batcher.submit_all(call.of, makers) if makers else []
-    results = [maker.result(outcome) for maker, outcome in zip(makers, outcomes, strict=True)]
-    return json_reply(ErpAnswer(results=results))
+    # Submitted in array order, so that events of one product are decided in it: they queue in one lane.
+    results = await asyncio.gather(*(_submit(call.of, services, maker) for maker in makers))
+    return json_reply(ErpAnswer(results=list(results)))
 
 
-async def _holds(call: Call, services: Services, events: Sequence[ErpEvent]) -> dict[str, HoldRow]:
+async def _submit(rules: Rules, services: Services, maker: EventMaker) -> ErpResult:
+    try:
+        return maker.result(await services.batcher.submit(rules, maker))
+    except Fault as fault:
+        return maker.result(fault)
+
+
+async def _holds(call: Call, services: Services, events: list[ErpEvent]) -> dict[str, HoldRow]:
     wanted = {offset.hold_id for event in events for offset in event.offsets if offset.hold_id}
     found = {}
     for hold_id in sorted(wanted):
@@ -105,7 +114,9 @@ class EventMaker:
         if not commands:
             return next(
                 iter(self.left_out.values()),
-                Rejected(Reason.INVALID_VALUE, "The event changes nothing: it has neither quantities nor offsets."),
+                Rejected(
+                    Reason.INVALID_VALUE, "The event changes nothing: it has neither quantities nor offsets."
+                ),
             )
         return Group(commands=tuple(commands))
 
@@ -124,7 +135,11 @@ class EventMaker:
         node = _projected(rules, (offset.dimensions if own else body.dimensions) or {}, source)
         if isinstance(node, Rejected):
             return node
-        target = self._hold(rules, subject, node, offset) if offset.hold_id else _shared(rules, subject, node, offset)
+        target = (
+            self._hold(rules, subject, node, offset)
+            if offset.hold_id
+            else _shared(rules, subject, node, offset)
+        )
         if isinstance(target, Rejected):
             return target
         return Offset(
@@ -154,7 +169,8 @@ class EventMaker:
             return Rejected(Reason.UNKNOWN_HOLD, f"This environment has no reservation {hold_id[:100]!r}.")
         if parsed[0] != subject.key.k:
             return Rejected(
-                Reason.RESERVATION_MISMATCH, f"The reservation is of product {row.product!r}, the event of another."
+                Reason.RESERVATION_MISMATCH,
+                f"The reservation is of product {row.product!r}, the event of another.",
             )
         held_at = _projected(rules, dict(row.dimensions), None)
         if isinstance(held_at, Rejected) or held_at.key != node.key:

@@ -100,7 +100,9 @@ class Query:
             # A plus sign that the caller forgot to encode arrives as a blank.
             read = msgspec.convert(found.replace(" ", "+"), datetime)
         except msgspec.ValidationError as error:
-            raise EdgeProblem(400, "invalid-query", f"{name} must be a time such as 2026-01-31T08:00:00Z.") from error
+            raise EdgeProblem(
+                400, "invalid-query", f"{name} must be a time such as 2026-01-31T08:00:00Z."
+            ) from error
         return read if read.tzinfo else read.replace(tzinfo=UTC)
 
     def page(self, services: Services) -> tuple[str | None, int]:

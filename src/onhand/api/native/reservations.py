@@ -95,7 +95,9 @@ class Taking:
         if isinstance(made, Rejected):
             return made
         if not isinstance(made, Reserve):
-            return Rejected(Reason.INVALID_QUANTITY, "quantity must be above zero; release a reservation to undo it.")
+            return Rejected(
+                Reason.INVALID_QUANTITY, "quantity must be above zero; release a reservation to undo it."
+            )
         self.made = made
         return made
 
@@ -193,7 +195,9 @@ async def _on_hold(
     call: Call, services: Services, make: Callable[[ProductKey, int], AnyCommand]
 ) -> tuple[Accepted | Rejected, tuple[tuple[bytes, bytes], ...]]:
     parsed = keys.parse_hold_id(call.parameters["holdId"])
-    key = await services.reader.hold_product(call.of.environment, call.parameters["holdId"]) if parsed else None
+    key = (
+        await services.reader.hold_product(call.of.environment, call.parameters["holdId"]) if parsed else None
+    )
     if parsed is None or key is None:
         return _unknown(call), ()
     command = make(key, parsed[2])
@@ -248,7 +252,9 @@ def link(call: Call, following: str | None) -> tuple[tuple[bytes, bytes], ...]:
     if following is None:
         return ()
     pairs = [(name, value) for name, value in call.query() if name.strip().lower() != "after"]
-    return ((b"link", f'<?{urlencode([*pairs, ("after", following)])}>; rel="next"'.encode("latin-1", "replace")),)
+    return (
+        (b"link", f'<?{urlencode([*pairs, ("after", following)])}>; rel="next"'.encode("latin-1", "replace")),
+    )
 
 
 def _measure(rules: Rules, given: str | None) -> tuple[str, str]:

@@ -24,8 +24,8 @@ from onhand.api.native.wire import (
     PartitionList,
     Refusal,
     RefusalPage,
-    WipeRequest,
     Wiped,
+    WipeRequest,
 )
 from onhand.api.problems import of_rejection
 from onhand.api.services import Services

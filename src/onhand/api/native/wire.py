@@ -25,7 +25,7 @@ class Answer(msgspec.Struct, rename="camel", kw_only=True):
 # Reservations ------------------------------------------------------------------------------------------------
 
 
-class ReservationRequest(Request):
+class ReservationRequest(Request, kw_only=True):
     """Take a reservation."""
 
     organization_id: str
@@ -43,7 +43,7 @@ class ReservationRequest(Request):
     channel: str | None = None
 
 
-class ReservationTaken(Answer):
+class ReservationTaken(Answer, kw_only=True):
     """An accepted reservation."""
 
     hold_id: str
@@ -54,35 +54,35 @@ class ReservationTaken(Answer):
     expires_at: datetime | UnsetType = UNSET
 
 
-class ReleaseRequest(Request):
+class ReleaseRequest(Request, kw_only=True):
     """Give a reservation back; without `quantity` all that remains of it."""
 
     quantity: Decimal | None = None
     reason: str = ""
 
 
-class ReservationReleased(Answer):
+class ReservationReleased(Answer, kw_only=True):
     """What was given back."""
 
     hold_id: str
     released: Quantity
 
 
-class ExtendRequest(Request):
+class ExtendRequest(Request, kw_only=True):
     """Move the expiry of an open reservation; neither field makes it permanent."""
 
     expires_at: datetime | None = None
     ttl_seconds: Decimal | None = None
 
 
-class ReservationExtended(Answer):
+class ReservationExtended(Answer, kw_only=True):
     """The new expiry; absent: none."""
 
     hold_id: str
     expires_at: datetime | UnsetType = UNSET
 
 
-class Reservation(Answer):
+class Reservation(Answer, kw_only=True):
     """A hold as it is listed."""
 
     hold_id: str
@@ -102,7 +102,7 @@ class Reservation(Answer):
     closed_by: str | UnsetType = UNSET
 
 
-class ReservationPage(Answer):
+class ReservationPage(Answer, kw_only=True):
     """Newest first; `next` is the cursor of the next page."""
 
     items: list[Reservation]
@@ -112,7 +112,7 @@ class ReservationPage(Answer):
 # Stock -------------------------------------------------------------------------------------------------------
 
 
-class Availability(Answer):
+class Availability(Answer, kw_only=True):
     """Quantities at one node of a product."""
 
     organization_id: str
@@ -122,7 +122,7 @@ class Availability(Answer):
     quantities: dict[str, dict[str, Quantity]]
 
 
-class Movement(Answer):
+class Movement(Answer, kw_only=True):
     """One row of the ledger."""
 
     organization_id: str
@@ -140,14 +140,14 @@ class Movement(Answer):
     reason: str
 
 
-class MovementPage(Answer):
+class MovementPage(Answer, kw_only=True):
     """Newest first."""
 
     items: list[Movement]
     next: str | None = None
 
 
-class Refusal(Answer):
+class Refusal(Answer, kw_only=True):
     """A refused command with the numbers that were seen."""
 
     organization_id: str
@@ -165,14 +165,14 @@ class Refusal(Answer):
     nodes: list[dict[str, str]]
 
 
-class RefusalPage(Answer):
+class RefusalPage(Answer, kw_only=True):
     """Newest first."""
 
     items: list[Refusal]
     next: str | None = None
 
 
-class PartitionAnswer(Answer):
+class PartitionAnswer(Answer, kw_only=True):
     """A partition that holds stock."""
 
     partition_id: str
@@ -181,25 +181,25 @@ class PartitionAnswer(Answer):
     dimensions: dict[str, str]
 
 
-class PartitionList(Answer):
+class PartitionList(Answer, kw_only=True):
     """Partitions that hold stock."""
 
     items: list[PartitionAnswer]
 
 
-class WipeRequest(Request):
+class WipeRequest(Request, kw_only=True):
     """Partitions to empty."""
 
     partition_ids: list[str]
 
 
-class Wiped(Answer):
+class Wiped(Answer, kw_only=True):
     """How many products were wiped."""
 
     products: int
 
 
-class OnHandRequest(Request):
+class OnHandRequest(Request, kw_only=True):
     """Add to physical measures (POST) or set them (PUT)."""
 
     organization_id: str
@@ -211,7 +211,7 @@ class OnHandRequest(Request):
     """PUT only: a count older than the stored one changes nothing."""
 
 
-class OnHandDone(Answer):
+class OnHandDone(Answer, kw_only=True):
     """The change took place."""
 
     id: str
@@ -222,7 +222,7 @@ class OnHandDone(Answer):
 # ERP ---------------------------------------------------------------------------------------------------------
 
 
-class ErpOffset(Request):
+class ErpOffset(Request, kw_only=True):
     """A reservation that the same stock change makes obsolete; by hold id or by reservation id."""
 
     id: str | None = None
@@ -235,7 +235,7 @@ class ErpOffset(Request):
     dimension_data_source: str | None = None
 
 
-class ErpEvent(Request):
+class ErpEvent(Request, kw_only=True):
     """A change of the ERP's quantities with the reservations that it offsets; all or nothing."""
 
     id: str
@@ -247,7 +247,7 @@ class ErpEvent(Request):
     offsets: list[ErpOffset] = []
 
 
-class OffsetResult(Answer):
+class OffsetResult(Answer, kw_only=True):
     """What became of an offset."""
 
     id: str
@@ -259,7 +259,7 @@ class OffsetResult(Answer):
     message: str | UnsetType = UNSET
 
 
-class ErpResult(Answer):
+class ErpResult(Answer, kw_only=True):
     """What became of an event."""
 
     id: str
@@ -271,7 +271,7 @@ class ErpResult(Answer):
     offsets: list[OffsetResult] = []
 
 
-class ErpAnswer(Answer):
+class ErpAnswer(Answer, kw_only=True):
     """One result per event, in order."""
 
     results: list[ErpResult]
@@ -280,7 +280,7 @@ class ErpAnswer(Answer):
 # Administration ----------------------------------------------------------------------------------------------
 
 
-class ConfigurationRequest(Request):
+class ConfigurationRequest(Request, kw_only=True):
     """A configuration document, and the compatibility switches to change with it."""
 
     document: dict[str, Any]
@@ -288,7 +288,7 @@ class ConfigurationRequest(Request):
     reason: str = ""
 
 
-class ConfigurationAnswer(Answer):
+class ConfigurationAnswer(Answer, kw_only=True):
     """One version of a configuration."""
 
     environment_id: str
@@ -300,7 +300,7 @@ class ConfigurationAnswer(Answer):
     reason: str
 
 
-class ConfigurationProblem(Answer):
+class ConfigurationProblem(Answer, kw_only=True):
     """Something wrong with a document; only errors forbid applying it."""
 
     path: str
@@ -308,20 +308,20 @@ class ConfigurationProblem(Answer):
     severity: str
 
 
-class Validation(Answer):
+class Validation(Answer, kw_only=True):
     """Whether a document may be applied."""
 
     valid: bool
     problems: list[ConfigurationProblem]
 
 
-class Difference(Answer):
+class Difference(Answer, kw_only=True):
     """What applying a document would change."""
 
     changes: list[Any]
 
 
-class ConfigurationVersion(Answer):
+class ConfigurationVersion(Answer, kw_only=True):
     """A line of the history."""
 
     version: int
@@ -330,20 +330,20 @@ class ConfigurationVersion(Answer):
     reason: str
 
 
-class History(Answer):
+class History(Answer, kw_only=True):
     """All versions, newest first."""
 
     items: list[ConfigurationVersion]
 
 
-class JobRequest(Request):
+class JobRequest(Request, kw_only=True):
     """A long job to start: the clean-up of reservations of some data sources (none named: all)."""
 
     kind: str = "reservation-resync"
     sources: list[str] = []
 
 
-class JobAnswer(Answer):
+class JobAnswer(Answer, kw_only=True):
     """State of a job."""
 
     job_id: str
@@ -353,7 +353,7 @@ class JobAnswer(Answer):
     message: str
 
 
-class EnvironmentRequest(Request):
+class EnvironmentRequest(Request, kw_only=True):
     """A new environment, from a profile or from a document."""
 
     environment_id: str
@@ -362,20 +362,20 @@ class EnvironmentRequest(Request):
     switches: dict[str, Any] | None = None
 
 
-class EnvironmentAnswer(Answer):
+class EnvironmentAnswer(Answer, kw_only=True):
     """An environment."""
 
     environment_id: str
     configuration_version: int
 
 
-class EnvironmentList(Answer):
+class EnvironmentList(Answer, kw_only=True):
     """Environments that the caller may enter."""
 
     items: list[EnvironmentAnswer]
 
 
-class ClientRequest(Request):
+class ClientRequest(Request, kw_only=True):
     """A new client, or a new secret and new rights for an existing one."""
 
     client_id: str
@@ -383,14 +383,14 @@ class ClientRequest(Request):
     scopes: list[str] = []
 
 
-class ClientCreated(Answer):
+class ClientCreated(Answer, kw_only=True):
     """The secret is shown once."""
 
     client_id: str
     client_secret: str
 
 
-class ClientAnswer(Answer):
+class ClientAnswer(Answer, kw_only=True):
     """A client, without its secret."""
 
     client_id: str
@@ -399,13 +399,13 @@ class ClientAnswer(Answer):
     disabled: bool
 
 
-class ClientList(Answer):
+class ClientList(Answer, kw_only=True):
     """All clients."""
 
     items: list[ClientAnswer]
 
 
-class DriftAnswer(Answer):
+class DriftAnswer(Answer, kw_only=True):
     """One contradiction that an audit found."""
 
     invariant: str
@@ -418,7 +418,7 @@ class DriftAnswer(Answer):
     message: str
 
 
-class AuditAnswer(Answer):
+class AuditAnswer(Answer, kw_only=True):
     """What an audit found."""
 
     clean: bool

@@ -25,7 +25,7 @@ from onhand.core.snapshot import (
     Snapshot,
 )
 
-GATHER = f"SELECT * FROM gather_batch({', '.join(f'${n}' for n in range(1, 29))})"
+GATHER = f"SELECT * FROM gather_batch({', '.join(f'${n}' for n in range(1, 31))})"  # noqa: S608 - no input in it
 
 ENSURE = "SELECT ensure_products($1, $2, $3, $4, $5, $6)"
 
@@ -87,6 +87,8 @@ class Asked:
             [query.quantity for query in queries],
             [of[product] for product, _ in reads.all_holds],
             [place for _, place in reads.all_holds],
+            [of[product] for product, _ in reads.records],
+            [place for _, place in reads.records],
             [command[0] for command in self.ids],
             [command[1] for command in self.ids],
             [command[2] for command in self.ids],

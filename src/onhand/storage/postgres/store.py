@@ -86,9 +86,6 @@ class PostgresUnit:
             await forget_stock(self._session, product, state.product_id, place)
         columns = Columns(decision, self._snapshot, self._asked)
         await self._session.execute(COMMIT_BATCH, *columns.arguments())
-        for product, place in decision.wipes:
-            state = self._snapshot.products[product]
-            await forget_stock(self._session, product, state.product_id, place, only_zero=True)
 
 
 class PostgresStore:

@@ -37,15 +37,6 @@ async def forget_ids(session: Session, product: ProductKey, product_id: int, pla
             deleted += int(tag.rsplit(" ", 1)[1])
 
 
-async def forget_stock(
-    session: Session, product: ProductKey, product_id: int, place: str, *, only_zero: bool = False
-) -> None:
-    """Delete the product's stock rows at the place and the times of its set-on-hand.
-
-    With `only_zero`, delete only the rows that a later write of the same batch left at zero.
-    """
-    await session.execute(
-        query("delete_zeros" if only_zero else "delete_stock"), product.k, product_id, place
-    )
-    if not only_zero:
-        await session.execute(query("forget_set_at"), product.k, product_id, place)
+async def forget_stock(session: Session, product: ProductKey, product_id: int, place: str) -> None:
+    """Delete the product's stock rows at the place; one round trip."""
+    await session.execute(query("delete_stock"), product.k, product_id, place)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Any
 
 import msgspec
 
+from onhand.core.commands import DocumentKey, DocumentWrite
 from onhand.core.keys import ProductKey
-from onhand.core.snapshot import Decision, LevelChange, NewPosition, Snapshot
+from onhand.core.snapshot import Decision, LevelChange, NewId, NewPosition, Snapshot
 from onhand.service.faults import InvariantViolation
 from onhand.storage.postgres.gathering import Asked, command_hash
 
 _encode_accepted = msgspec.msgpack.Encoder().encode
 
-COMMIT_BATCH = f"SELECT commit_batch({', '.join(f'${n}' for n in range(1, 90))})"
+COMMIT_BATCH = f"SELECT commit_batch({', '.join(f'${n}' for n in range(1, 91))})"
 
 NODES = "\x1f"
 """Joins position keys, which are percent-encoded and never contain it."""
@@ -212,11 +212,26 @@ class Columns:
         )
 
     def _documents(self) -> Columned:
+        first: dict[DocumentKey, int] = {}
+        last: dict[DocumentKey, DocumentWrite] = {}
+        for (
+            write
+        ) in self.decision.documents:  # two groups of a batch may write one document: the last body stays
+            first.setdefault(write.key, write.expected_version)
+            last[write.key] = write
         return columns(
-            6,
+            7,
             [
-                (row.key.d, row.key.environment, row.key.kind, row.key.id, row.expected_version, row.body)
-                for row in self.decision.documents
+                (
+                    key.d,
+                    key.environment,
+                    key.kind,
+                    key.id,
+                    first[key],
+                    last[key].expected_version + 1,
+                    last[key].body,
+                )
+                for key in sorted(last)
             ],
         )
 
@@ -229,7 +244,7 @@ def columns(width: int, rows: Sequence[tuple[object, ...]]) -> Columned:
     return zip(*rows, strict=True) if rows else [()] * width
 
 
-def _id_order(row: Any) -> tuple[int, int, str]:
+def _id_order(row: NewId) -> tuple[int, int, str]:
     return row.environment, row.kind, row.id
 
 

@@ -31,6 +31,8 @@ CREATE FUNCTION gather_batch(
     want_query_quantity      bigint[],
     want_open_of             integer[],
     want_open_place          text[],      -- null: all places
+    want_record_of           integer[],
+    want_record_place        text[],      -- null: all places
     want_id_environment      integer[],
     want_id_kind             smallint[],
     want_id                  text[],
@@ -149,6 +151,9 @@ BEGIN
                   AND h.owner = want_query_owner[ordinal]
                   AND h.remaining > 0
                   AND (h.expires_at IS NULL OR h.expires_at > now_us)
+                  AND NOT EXISTS (
+                      SELECT FROM unnest(want_hold_of, want_hold) AS w (p, no)
+                      WHERE w.p = want_query_of[ordinal] AND w.no = h.hold_no)
                 ORDER BY h.hold_no
             LOOP
                 EXIT WHEN reached >= want_query_quantity[ordinal];
@@ -225,7 +230,7 @@ BEGIN
                 OFFSET 0
             ) AS q;
         END IF;
-        IF cardinality(want_hold) > 0 OR cardinality(want_whole_of) > 0 THEN
+        IF cardinality(want_hold) > 0 OR cardinality(want_whole_of) > 0 OR cardinality(want_record_of) > 0 THEN
             SELECT array_agg(q.p), array_agg(q.position_no), array_agg(q.cell_no),
                    array_agg(q.key), array_agg(q.place), array_agg(q.set_at)
             INTO more_of, more_pos, more_cell, more_key, more_place, more_set
@@ -236,6 +241,16 @@ BEGIN
                     SELECT q.*
                     FROM position AS q
                     WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p] AND q.cell_no = q.position_no
+                    OFFSET 0
+                ) AS q
+                UNION
+                SELECT w.p, q.position_no, q.cell_no, q.key, q.place, q.set_at
+                FROM unnest(want_record_of, want_record_place) AS w (p, place)
+                CROSS JOIN LATERAL (
+                    SELECT q.*
+                    FROM position AS q
+                    WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p]
+                      AND (w.place IS NULL OR q.place = w.place)
                     OFFSET 0
                 ) AS q
                 UNION
@@ -455,7 +470,8 @@ CREATE FUNCTION commit_batch(
     document_environment integer[],
     document_kind       text[],
     document_id         text[],
-    document_version    bigint[], -- expected; 0: new
+    document_expected   bigint[], -- 0: new
+    document_version    bigint[],
     document_body       bytea[]
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -510,7 +526,7 @@ BEGIN
 
     IF cardinality(set_k) > 0 THEN
         UPDATE position AS q
-        SET set_at = w.set_at
+        SET set_at = nullif(w.set_at, 0)
         FROM unnest(set_k, set_product, set_position, set_time) AS w (k, product_id, position_no, set_at)
         WHERE q.k = ANY (ARRAY[w.k]) AND q.product_id = w.product_id AND q.position_no = w.position_no;
     END IF;
@@ -570,17 +586,19 @@ BEGIN
 
     IF cardinality(document_d) > 0 THEN
         INSERT INTO document (d, environment_no, kind, id, version, body)
-        SELECT w.d, w.environment_no, w.kind, w.id, 1, w.body
-        FROM unnest(document_d, document_environment, document_kind, document_id, document_version, document_body)
-             AS w (d, environment_no, kind, id, version, body)
-        WHERE w.version = 0;
+        SELECT w.d, w.environment_no, w.kind, w.id, w.version, w.body
+        FROM unnest(document_d, document_environment, document_kind, document_id, document_expected,
+                    document_version, document_body)
+             AS w (d, environment_no, kind, id, expected, version, body)
+        WHERE w.expected = 0;
         GET DIAGNOSTICS written = ROW_COUNT;
         UPDATE document AS t
-        SET version = w.version + 1, body = w.body
-        FROM unnest(document_d, document_environment, document_kind, document_id, document_version, document_body)
-             AS w (d, environment_no, kind, id, version, body)
+        SET version = w.version, body = w.body
+        FROM unnest(document_d, document_environment, document_kind, document_id, document_expected,
+                    document_version, document_body)
+             AS w (d, environment_no, kind, id, expected, version, body)
         WHERE t.d = ANY (ARRAY[w.d]) AND t.environment_no = w.environment_no AND t.kind = w.kind AND t.id = w.id
-          AND t.version = w.version;
+          AND w.expected > 0 AND t.version = w.expected;
         GET DIAGNOSTICS awaited = ROW_COUNT;
         IF written + awaited <> cardinality(document_d) THEN
             RAISE EXCEPTION 'a document is no longer at the expected version' USING ERRCODE = '40001';
