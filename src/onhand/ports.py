@@ -218,7 +218,7 @@ class Reader(Protocol):
     async def due_products(self, now_us: int, limit: int) -> list[ProductKey]:
         """Products with expired, still open holds."""
 
-    async def candidates(self, environment: int, organization: str, cell: str) -> AsyncIterator[ProductKey]:
+    def candidates(self, environment: int, organization: str, cell: str) -> AsyncIterator[ProductKey]:
         """Products of an organization that have a position with this key (to resolve a reservation id)."""
 
     async def holds(self, which: HoldFilter, after: str | None, limit: int) -> Page:
