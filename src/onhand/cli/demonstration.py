@@ -53,7 +53,7 @@ async def _play(out: Console, fraction: int, seed: int, *, as_json: bool) -> lis
     started = time.perf_counter()
     shop = retailer.make_retailer(seed, 2_000 // fraction)
     async with stage() as scene:
-        out.print(f"The service runs at {scene.url} with a PostgreSQL of its own ({_since(started)}).")
+        out.print(f"The service is at {scene.url}, its PostgreSQL beside it ({_since(started)}).")
         await _contoso(out, scene)
         await _load(out, scene, shop)
         async with _channels(scene, shop) as channels:
@@ -82,7 +82,7 @@ async def _contoso(out: Console, scene: Stage) -> None:
     from onhand.cli.demo.stage import CONTOSO
 
     out.print("\n[bold]1  The documented example[/]: one D0002 (cabinet), red, small, at 1/11\n")
-    columns = (Column("request"), Column("what"), Column("answer"))
+    columns = (Column("request"), Column(""), Column("answer"))
     rows, wrong = [], []
     async with scene.client("web", CONTOSO) as service:
         async for step in contoso.play(service):
@@ -220,7 +220,7 @@ def _figures(book: Books) -> dict[str, object]:
 
 
 def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> None:
-    out.print("\n[bold]5  What happened[/]\n")
+    out.print("\n[bold]5  What happened[/] (times in milliseconds, seen by the channels)\n")
     columns = (
         Column("channel"),
         Column("requests", number=True),
@@ -228,8 +228,8 @@ def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> Non
         Column("refused", number=True),
         Column("repeated", number=True),
         Column("returned", number=True),
-        Column("p50 ms", number=True),
-        Column("p99 ms", number=True),
+        Column("p50", number=True),
+        Column("p99", number=True),
     )
     out.print(table(columns, [list(_figures(book).values()) for book in books]))
     out.print("\n[bold]6  The audit[/]\n")

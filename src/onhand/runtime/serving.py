@@ -15,15 +15,19 @@ import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import uvicorn
 
 from onhand.api.app import create_app
 from onhand.api.services import Limits, Services
 from onhand.runtime.house import House, Tell, described, opened
+from onhand.runtime.housekeeping import schedules
 from onhand.service.faults import Fault, StoreUnavailable
 from onhand.settings import Settings
 from onhand.storage.postgres.errors import faults
+from onhand.storage.postgres.maintenance import ensure_partitions
+from onhand.storage.postgres.schedule import Schedules
 
 GC_THRESHOLDS = (50_000, 20, 50)
 """Allocations per collection. Requests leave no cycles, and the default of 700 would scan the caches all the time."""
@@ -84,12 +88,16 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def _running(house: House) -> AsyncIterator[None]:
-    """Keys, lanes and jobs, for as long as requests may come."""
+    """Keys, lanes and schedules, for as long as requests may come."""
+    await ensure_partitions(house.pool, datetime.now(UTC))
     await house.access.start()
     await house.batcher.start()
+    clockwork = Schedules(house.url, schedules(house))
+    await clockwork.start()
     try:
         yield
     finally:
+        await clockwork.stop()
         await house.jobs.stop()
         await house.batcher.stop()
 

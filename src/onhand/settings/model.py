@@ -216,22 +216,6 @@ class Settings(BaseSettings):
         ge=1,
         le=100,
     )
-    feasibility_cells_max: int = _knob(
-        5_000,
-        "Cells of one place that a check over crossing reservation levels may look at; above it the reservation is refused as too complex.",
-        group="engine",
-        unit="cells",
-        ge=1,
-        le=1_000_000,
-    )
-    feasibility_nodes_max: int = _knob(
-        500,
-        "Reserved nodes of one place that such a check may look at.",
-        group="engine",
-        unit="nodes",
-        ge=1,
-        le=100_000,
-    )
 
     # Access --------------------------------------------------------------------------------------------------
 
@@ -268,22 +252,6 @@ class Settings(BaseSettings):
         ge=1,
         le=3_650,
     )
-    movement_days: int = _knob(
-        0,
-        "How long ledger rows are kept before their closing balance replaces them; 0 keeps them for ever.",
-        group="retention",
-        unit="days",
-        ge=0,
-        le=36_500,
-    )
-    sweep_seconds: int = _knob(
-        5,
-        "How often expired holds are written off. They stop counting at once either way; this only tidies the records.",
-        group="retention",
-        unit="seconds",
-        ge=1,
-        le=3_600,
-    )
 
     # Observing -----------------------------------------------------------------------------------------------
 
@@ -293,7 +261,6 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = _knob(
         "auto", "`auto` writes JSON unless standard error is a terminal.", group="logs"
     )
-    metrics: bool = _knob(default=True, why="Serve Prometheus metrics at /metrics.", group="logs")
 
     @classmethod
     def settings_customise_sources(

@@ -88,12 +88,12 @@ def checks(
             not oversold,
         ),
         Check(
-            "Flash sale sold exactly what was there",
+            "The flash sale sold what was there",
             f"{sold} of {pieces} pieces, {orders:,} orders",
             sold == pieces,
         ),
         Check(
-            "The channels' books agree with the service",
+            "The channels' books agree",
             f"{reserved:,} pieces, {len(differing)} differences",
             not differing,
         ),
@@ -104,7 +104,7 @@ def checks(
         ),
         Check("No piece of stock got lost", f"{sum(loaded.values()):,} loaded, {lost} lost", not lost),
         Check(
-            "The ledger folds to what is stored",
+            "The ledger folds to the stock",
             f"{report.products:,} products, {report.drift_count} contradictions",
             report.clean and report.products > 0,
         ),

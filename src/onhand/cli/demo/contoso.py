@@ -32,7 +32,7 @@ async def play(service: AsyncClient) -> AsyncIterator[Step]:
     yield await _event(
         service,
         "onhand",
-        "pos.posinbound +1: one red, small cabinet",
+        "pos.posinbound +1",
         calls.change_on_hand(
             calls.change(
                 id="receipt-1",
@@ -43,11 +43,11 @@ async def play(service: AsyncClient) -> AsyncIterator[Step]:
             )
         ),
     )
-    yield await _reserve(service, "order-1", 1, "one piece for the web shop")
+    yield await _reserve(service, "order-1", 1, "one for the web shop")
     yield await _query(service, "1", "0")
-    yield await _reserve(service, "order-2", 1, "the same piece for the call centre", accepted=False)
-    yield await _reserve(service, "order-1", 1, "the web shop asks again, same id")
-    yield await _reserve(service, "order-1", -1, "cancelled: the same, negative")
+    yield await _reserve(service, "order-2", 1, "one for the call centre", accepted=False)
+    yield await _reserve(service, "order-1", 1, "web shop again, same id")
+    yield await _reserve(service, "order-1", -1, "web shop, minus one")
     yield await _query(service, "0", "1")
 
 
@@ -73,7 +73,7 @@ async def _event(
     answer = await service.send(call)
     words: str = answer.processing_status
     if not answer.accepted:
-        words += f" ({answer.status_code}), {answer.afr_quantity} available"
+        words += f", {answer.afr_quantity} available"
     return Step(f"POST {path}", says, words, answer.accepted == accepted)
 
 
@@ -89,7 +89,7 @@ async def _query(service: AsyncClient, reserved: str, available: str) -> Step:
     shown = {name: str(found.get(name, "-")) for name in ("softreservphysical", "availabletoreserve")}
     return Step(
         "POST onhand/indexquery",
-        "what is reserved, what is left",
+        "",
         f"{shown['softreservphysical']} reserved, {shown['availabletoreserve']} left",
         shown == {"softreservphysical": reserved, "availabletoreserve": available},
     )
