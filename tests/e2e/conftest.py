@@ -46,13 +46,14 @@ class Town:
 
     def serve(self, *arguments: str) -> subprocess.Popen:
         """Start the service on a free port; ONHAND_URL is set for what follows."""
-        process = subprocess.Popen(
-            [sys.executable, "-m", "onhand", "serve", "--port", "0", "--json", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=(self.directory / "service.log").open("ab"),
-            env=self.variables,
-            cwd=self.directory,
-        )
+        with (self.directory / "service.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "onhand", "serve", "--port", "0", "--json", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self.variables,
+                cwd=self.directory,
+            )
         self.processes.append(process)
         line = process.stdout.readline()
         assert line, (self.directory / "service.log").read_text()

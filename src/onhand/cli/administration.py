@@ -110,7 +110,6 @@ def create_environment(  # noqa: PLR0913 - one argument per option
     [dim]Examples[/]:
 
       onhand environments create shop
-
       onhand environments create contoso --profile default-2023
     """
 
@@ -237,7 +236,6 @@ def create_client(  # noqa: PLR0913 - one argument per option
     [dim]Examples[/]:
 
       onhand clients create web -e shop
-
       onhand clients create ops -e '*' --scope admin --scope config:write
     """
 

@@ -222,7 +222,7 @@ def _figures(book: Books) -> dict[str, object]:
 def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> None:
     out.print("\n[bold]5  What happened[/] (times in milliseconds, seen by the channels)\n")
     columns = (
-        Column("channel"),
+        Column("channel", whole=True),
         Column("requests", number=True),
         Column("accepted", number=True),
         Column("refused", number=True),

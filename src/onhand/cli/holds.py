@@ -50,12 +50,12 @@ def list_holds(  # noqa: PLR0913 - one argument per option
     with connect(url, environment) as service:
         rows = listing(service, "/reservations", parameters, limit)
     columns = (
-        Column("hold"),
+        Column("hold", whole=True),
         Column("product"),
         Column("where"),
         Column("left", number=True),
         Column("owner"),
-        Column("until (UTC)"),
+        Column("until (UTC)", whole=True),
     )
     show(rows, columns, _row, as_json=as_json, empty="There is no such hold.")
 

@@ -68,7 +68,6 @@ def load(  # noqa: PLR0913 - one argument per option
     [dim]Examples[/]:
 
       onhand load opening.csv -o usmf
-
       onhand load count.csv -o usmf --set iv
 
     [dim]CSV[/]: a header with [bold]product[/], dimensions such as

@@ -47,8 +47,8 @@ class Column:
 
     title: str
     number: bool = False
-    fold: bool = False
-    """Break long values instead of shortening the column beside."""
+    whole: bool = False
+    """Never break a value; the other columns give way."""
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, title: str | None = None) -> Table:
@@ -58,7 +58,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[object]], *, title:
         made.add_column(
             column.title,
             justify="right" if column.number else "left",
-            no_wrap=column.number,
+            no_wrap=column.number or column.whole,
             overflow="fold",
         )
     for row in rows:

@@ -57,9 +57,7 @@ def serve(  # noqa: PLR0913 - one argument per option
     [dim]Examples[/]:
 
       onhand serve
-
       onhand serve --auth none --port 0
-
       ONHAND_DATABASE_URL=postgresql://… onhand serve --host 0.0.0.0
     """
     import uvloop

@@ -52,7 +52,6 @@ def query(  # noqa: PLR0913 - one argument per option
     [dim]Examples[/]:
 
       onhand query D0002 -o usmf
-
       onhand query D0002 -o usmf -d siteid=1,locationid=11 --by ColorId,SizeId
     """
     filters = {name: [value] for name, value in dimensions_of(dimension).items()}
@@ -70,7 +69,12 @@ def query(  # noqa: PLR0913 - one argument per option
         console().print("Nothing is recorded for this selection.")
 
 
-_STOCK_COLUMNS = (Column("product"), Column("where"), Column("measure"), Column("quantity", number=True))
+_STOCK_COLUMNS = (
+    Column("product", whole=True),
+    Column("where"),
+    Column("measure"),
+    Column("quantity", number=True),
+)
 
 
 def _stock_rows(rows: Sequence[OnHand], *, every: bool) -> Iterable[Sequence[object]]:
@@ -112,7 +116,6 @@ def reserve(  # noqa: PLR0913 - one argument per option
     [dim]Examples[/]:
 
       onhand reserve D0002 1 -o usmf -d siteid=1,locationid=11,colorid=red
-
       onhand reserve D0002 2 -o usmf --for 15m --reference cart-17
     """
     asked = quantity_of(amount)
@@ -226,7 +229,7 @@ def movements(  # noqa: PLR0913 - one argument per option
     with connect(url, environment) as service:
         rows = listing(service, "/movements", parameters, limit)
     columns = (
-        Column("time (UTC)"),
+        Column("time (UTC)", whole=True),
         Column("what"),
         Column("where"),
         Column("measure"),
@@ -264,7 +267,7 @@ def refusals(
     with connect(url, environment) as service:
         rows = listing(service, "/refusals", {"since": start.isoformat()}, limit)
     columns = (
-        Column("time (UTC)"),
+        Column("time (UTC)", whole=True),
         Column("product"),
         Column("where"),
         Column("by"),
