@@ -6,13 +6,13 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.conformance import fixtures
-from tests.conformance.fixtures import FIXTURES, compiled
-from tests.unit.core.stocks import product_stock
 
 from onhand.core import configuration, dimensions, grouping, keys, quantities
 from onhand.core.outcomes import Rejected
 from onhand.core.query import Query, index_query, needs_records
+from tests.conformance import fixtures
+from tests.conformance.fixtures import FIXTURES, compiled
+from tests.unit.core.stocks import product_stock
 
 VALUES = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=20)
 NAMED = st.dictionaries(st.sampled_from(dimensions.BASE), VALUES, max_size=6).map(

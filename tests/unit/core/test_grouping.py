@@ -3,12 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.conformance import fixtures
-from tests.conformance.fixtures import compiled, document, source
-from tests.unit.core.stocks import product_stock
 
 from onhand.core import grouping, quantities
 from onhand.core.query import Query, exact_query, index_query
+from tests.conformance import fixtures
+from tests.conformance.fixtures import compiled, document, source
+from tests.unit.core.stocks import product_stock
 
 PLACE = {"siteid": "1", "locationid": "11"}
 
