@@ -164,7 +164,9 @@ class Batcher:
         """Start the lanes."""
         self._loop = asyncio.get_running_loop()
         self._accepting = True
-        self._tasks = [asyncio.create_task(self._serve(lane), name=f"lane {lane.number}") for lane in self._lanes]
+        self._tasks = [
+            asyncio.create_task(self._serve(lane), name=f"lane {lane.number}") for lane in self._lanes
+        ]
 
     async def stop(self) -> None:
         """Refuse new submissions, answer those that are queued, end the lanes.
@@ -554,13 +556,17 @@ def _name(work: Work) -> str:
 def _violation(error: Exception) -> InvariantViolation:
     if isinstance(error, InvariantViolation):
         return error
-    made = InvariantViolation(f"The batch could not be decided ({type(error).__name__}); nothing was recorded.")
+    made = InvariantViolation(
+        f"The batch could not be decided ({type(error).__name__}); nothing was recorded."
+    )
     made.__cause__ = error
     return made
 
 
 def _unknown() -> OutcomeUnknown:
-    return OutcomeUnknown("The commit was sent and its answer lost; send the same request with the same id again.")
+    return OutcomeUnknown(
+        "The commit was sent and its answer lost; send the same request with the same id again."
+    )
 
 
 def _stopping() -> Busy:

@@ -178,7 +178,8 @@ class Environments:
             )
         if profile not in presets.PROFILES:
             return _refused(
-                f"Profile {profile[:100]!r} is unknown; choose one of {', '.join(presets.PROFILES)}.", "profile"
+                f"Profile {profile[:100]!r} is unknown; choose one of {', '.join(presets.PROFILES)}.",
+                "profile",
             )
         prepared = prepare(document or presets.document(profile, environment_id), switches or {})
         if isinstance(prepared, Problems):
@@ -231,7 +232,12 @@ class Environments:
         if problems:
             return Problems(tuple(problems))
         draft = configuration.compile_rules(
-            row.environment, row.environment_id, row.version + 1, ready, chosen, provisional_measures(row, ready)
+            row.environment,
+            row.environment_id,
+            row.version + 1,
+            ready,
+            chosen,
+            provisional_measures(row, ready),
         )
         applied = await self._catalogue.apply_configuration(
             row.environment,
