@@ -41,7 +41,7 @@ class Shelf:
         self.audits = {audit.product: audit for audit in sorted(audits, key=lambda audit: audit.product)}
         self.asked: list[int] = []
 
-    async def products(self, environment, after, limit):
+    async def products(self, _environment, after, limit):
         return [key for key in self.audits if after is None or key > after][:limit]
 
     async def audit(self, products):

@@ -430,8 +430,7 @@ async def test_an_equal_id_of_another_process_is_not_taken_for_our_commit(house)
     lost = iter([Mishap.LOST_AND_GONE])
     house.store.mishaps = lost
     waiting = asyncio.create_task(batcher.submit(SHOP, change("bike", 5, "c1")))
-    while not house.ear.faults["unit", "OutcomeUnknown"]:
-        await asyncio.sleep(0)
+    await settle()
     theirs = await other.submit(SHOP, change("bike", 5, "c1"))
     ours = await waiting
     assert {type(ours), type(theirs)} <= {Accepted, Replayed}
@@ -576,7 +575,7 @@ async def test_a_commit_that_is_cut_off_by_the_stop_is_unknown(house):
         async def gather(self, reads, now):
             return await self.unit.gather(reads, now)
 
-        async def commit(self, decision):
+        async def commit(self, _decision):
             await never.wait()
 
     original = house.store.unit
