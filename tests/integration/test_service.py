@@ -181,6 +181,7 @@ async def test_how_batches_are_cut_changes_no_outcome(database_url):
         script.append(
             make(product, rng.randint(1, 4), f"{product}-{number % 50}", dimensions=_somewhere(rng))
         )
+    script += script[:10]
 
     async def play(environment: str, batch_max: int, *, bulk: bool) -> list[tuple[str, int]]:
         process = Process(await open_pool(database_url), StillClock(), batch_max=batch_max)
