@@ -2,11 +2,10 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from tests.memory import Ear, MemoryCatalogue, MemoryStore, Mishap, StillClock
-from tests.shop import ON_HAND, change, key, reserve
 
 from onhand.core.commands import Kind
 from onhand.core.outcomes import Accepted, Rejected, Replayed
@@ -16,6 +15,8 @@ from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.faults import Fault, OutcomeUnknown
+from tests.memory import Ear, MemoryCatalogue, MemoryStore, Mishap, StillClock
+from tests.shop import ON_HAND, change, key, reserve
 
 NODE = "siteid=1&locationid=11"
 PRODUCTS = ("bike", "helmet", "bell")
@@ -32,7 +33,7 @@ submissions = st.lists(
     min_size=1,
     max_size=20,
 )
-"""(what, product, units, number of the id, batcher). Equal ids with equal bodies are honest retries."""
+"""(what, product, units, number of the id, batcher)."""
 
 schedules = st.lists(
     st.sampled_from(list(Mishap)) | st.sampled_from([Mishap.LOST_BUT_LANDED, Mishap.LOST_AND_GONE]),
@@ -40,99 +41,112 @@ schedules = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(submissions, schedules, st.sampled_from([0.0, 60.0]), st.integers(1, 5), st.booleans())
 def test_each_submission_has_one_right_answer(wanted, schedule, settle_seconds, batch_max, bulk):
     asyncio.run(_play(wanted, schedule, settle_seconds, batch_max, bulk=bulk))
 
 
-async def _play(wanted, schedule, settle_seconds, batch_max, *, bulk) -> None:
-    catalogue = MemoryCatalogue()
-    store = MemoryStore(catalogue.versions)
-    environments = Environments(catalogue)
-    assert isinstance(await environments.create("shop", "standalone", "ops"), ConfigurationRow)
-    rules = environments.rules("shop")
-    batchers = [
-        Batcher(
-            store,
-            environments,
-            StillClock(),
-            probe=Ear(),
-            lanes=2,
-            batch_max=batch_max,
-            conflict_retries=2,
-            retry_pause_seconds=0.0,
-            settle_seconds=settle_seconds,
-            deadline_seconds=600.0,
-        )
-        for _ in range(2)
-    ]
-    for batcher in batchers:
-        await batcher.start()
-    stocked = [change(product, STOCKED, f"stock-{product}") for product in PRODUCTS]
-    await batchers[0].submit_all(rules, stocked)
-    store.mishaps = iter(schedule)
+class Wanted:
+    """One submission. Equal ids have equal bodies: they are honest retries."""
 
-    builds = []
-    for what, product, units, number, which in wanted:
-        command_id = f"{what}-{product}-{units}-{number}"
-        build = (
-            change(product, units, command_id) if what == "change" else reserve(product, units, command_id)
-        )
-        builds.append((what, product, units, command_id, which, build))
-    if bulk:
-        halves = [[entry for entry in builds if entry[4] == which] for which in (0, 1)]
-        answered = await asyncio.gather(
-            *(
-                batcher.submit_all(rules, [entry[5] for entry in half])
-                for batcher, half in zip(batchers, halves, strict=True)
+    def __init__(self, what: str, product: str, units: int, number: int, batcher: int) -> None:
+        self.what = what
+        self.product = product
+        self.units = units
+        self.batcher = batcher
+        self.command_id = f"{what}-{product}-{units}-{number}"
+        self.kind = Kind.CHANGE if what == "change" else Kind.RESERVE
+        self.build = (change if what == "change" else reserve)(product, units, self.command_id)
+
+
+class World:
+    """Two batchers, as two processes, over one store."""
+
+    def __init__(self, settle_seconds: float, batch_max: int) -> None:
+        catalogue = MemoryCatalogue()
+        self.store = MemoryStore(catalogue.versions)
+        self.environments = Environments(catalogue)
+        self.batchers = [
+            Batcher(
+                self.store,
+                self.environments,
+                StillClock(),
+                probe=Ear(),
+                lanes=2,
+                batch_max=batch_max,
+                conflict_retries=2,
+                retry_pause_seconds=0.0,
+                settle_seconds=settle_seconds,
+                deadline_seconds=600.0,
             )
-        )
-        builds = [*halves[0], *halves[1]]
-        answers = [*answered[0], *answered[1]]
-    else:
-        answers = await asyncio.gather(
-            *(batchers[entry[4]].submit("shop", entry[5]) for entry in builds), return_exceptions=True
-        )
-    for batcher in batchers:
-        await batcher.stop()
+            for _ in range(2)
+        ]
 
-    assert len(answers) == len(builds)
-    asked = Counter(entry[3] for entry in builds)
+    async def open(self) -> None:
+        assert isinstance(await self.environments.create("shop", "standalone", "ops"), ConfigurationRow)
+        self.rules = self.environments.rules("shop")
+        for batcher in self.batchers:
+            await batcher.start()
+        await self.batchers[0].submit_all(
+            self.rules, [change(product, STOCKED, f"stock-{product}") for product in PRODUCTS]
+        )
+
+    async def close(self) -> None:
+        for batcher in self.batchers:
+            await batcher.stop()
+
+    def recorded(self, one: Wanted) -> bool:
+        return (self.rules.environment, one.kind, one.command_id) in self.store.ids
+
+    async def submit(self, wanted: list[Wanted], *, bulk: bool) -> list[object]:
+        if not bulk:
+            singles = (self.batchers[one.batcher].submit("shop", one.build) for one in wanted)
+            return list(await asyncio.gather(*singles, return_exceptions=True))
+        answers: dict[int, object] = {}
+        for number, batcher in enumerate(self.batchers):
+            mine = [index for index, one in enumerate(wanted) if one.batcher == number]
+            found = await batcher.submit_all(self.rules, [wanted[index].build for index in mine])
+            answers.update(zip(mine, found, strict=True))
+        return [answers[index] for index in range(len(wanted))]
+
+
+async def _play(asked, schedule, settle_seconds, batch_max, *, bulk) -> None:
+    world = World(settle_seconds, batch_max)
+    await world.open()
+    wanted = [Wanted(*one) for one in asked]
+    world.store.mishaps = iter(schedule)
+    answers = await world.submit(wanted, bulk=bulk)
+    await world.close()
+
+    times = Counter(one.command_id for one in wanted)
+    for one, answer in zip(wanted, answers, strict=True):
+        event(type(answer).__name__)
+        _check_answer(answer, recorded=world.recorded(one), alone=times[one.command_id] == 1)
+        if one.what == "change":
+            assert not isinstance(answer, Rejected)
+    _check_stock(world, {one.command_id: one for one in wanted if world.recorded(one)}.values())
+    report = await Auditor(world.store, world.environments, probe=Ear()).audit("shop")
+    assert report.clean, report.drifts
+
+
+def _check_answer(answer: object, *, recorded: bool, alone: bool) -> None:
+    assert isinstance(answer, Accepted | Replayed | Rejected | Fault), answer
+    if isinstance(answer, Accepted | Replayed):
+        assert recorded
+    elif not isinstance(answer, OutcomeUnknown):
+        assert not (recorded and alone), "said that nothing was recorded"
+    if alone:
+        assert not isinstance(answer, Replayed), "a first-time caller is never told that it was a replay"
+
+
+def _check_stock(world: World, effective: Iterable[Wanted]) -> None:
     on_hand = dict.fromkeys(PRODUCTS, STOCKED)
     held = dict.fromkeys(PRODUCTS, 0)
-    for what, product, units, command_id in {entry[:4] for entry in builds}:
-        kind = Kind.CHANGE if what == "change" else Kind.RESERVE
-        if (rules.environment, kind, command_id) in store.ids:
-            (on_hand if what == "change" else held)[product] += units
-    for (what, _, _, command_id, _, _), answer in zip(builds, answers, strict=True):
-        assert isinstance(answer, Accepted | Replayed | Rejected | Fault), answer
-        event(type(answer).__name__)
-        recorded = (
-            rules.environment,
-            Kind.CHANGE if what == "change" else Kind.RESERVE,
-            command_id,
-        ) in store.ids
-        match answer:
-            case Accepted() | Replayed():
-                assert recorded
-                assert store.ids[
-                    rules.environment, Kind.CHANGE if what == "change" else Kind.RESERVE, command_id
-                ]
-            case OutcomeUnknown():
-                pass
-            case _:
-                assert not recorded or asked[command_id] > 1
-        if asked[command_id] == 1:
-            assert not isinstance(answer, Replayed), "a first-time caller is never told that it was a replay"
-        if what == "change":
-            assert not isinstance(answer, Rejected)
-
-    reserved = min(rules.mapped)
+    for one in effective:
+        (on_hand if one.what == "change" else held)[one.product] += one.units
     for product in PRODUCTS:
-        at = key(rules, product)
-        assert store.own(at, NODE, rules.measures[ON_HAND]) == on_hand[product] * SCALE
-        assert store.own(at, NODE, reserved) == held[product] * SCALE
-        assert held[product] <= on_hand[product]
-    report = await Auditor(store, environments, probe=Ear()).audit("shop")
-    assert report.clean, report.drifts
+        at = key(world.rules, product)
+        assert world.store.own(at, NODE, world.rules.measures[ON_HAND]) == on_hand[product] * SCALE
+        assert world.store.own(at, NODE, min(world.rules.mapped)) == held[product] * SCALE
+        assert held[product] <= on_hand[product], "oversold"
