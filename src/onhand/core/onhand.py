@@ -54,7 +54,7 @@ def assign(book: Book, command: SetOnHand) -> Outcome:
 def wipe(book: Book, command: Wipe) -> Outcome:
     """Take every level of the place to zero, close its holds, and forget rows and command ids."""
     cause = Cause(Kind.WIPE, command.id, command.caller, command.reason)
-    for at, measure, level in list(book.levels()):
+    for at, measure, level in book.levels():
         if at.place == command.place and (level.own or level.held):
             book.shift(at, measure, -level.own, -level.held, cause)
     for number in book.hold_numbers():
