@@ -269,7 +269,12 @@ class Book:
         cells += [(cell, 0, quantity) for cell, quantity in reserved.items()]
         made = stand_of(rules.switches, rules.reservation_dimensions, cells)
         self._stands[key] = (availability, made)
+        if self.batch.undo is not None:  # it counts what the group did before, which would not be taken back
+            self.batch.undo.append(partial(self._drop_stand, key))
         return made
+
+    def _drop_stand(self, key: tuple[str, MeasureName]) -> None:
+        self._stands.pop(key, None)
 
     def _inform(self, at: PositionState, measure: int, delta: int) -> None:
         """Tell the stands of the place about a change."""

@@ -129,8 +129,8 @@ def _repeat(book: Book, command: AnyCommand, seen: Seen | NewId) -> Outcome:
 def _forgotten(book: Book, command: AnyCommand, seen: Seen | NewId) -> bool:
     """Whether a wipe earlier in the batch took the stored id with it, as it takes those behind movements.
 
-    The same body acted at the same place. Where only the store can tell whether it moved anything (a set, a
-    clean-up, another wipe), it is taken to have.
+    The same body acted at the same place. Whether a set moved anything only the store can tell: it is taken to
+    have; if it had not, the store finds its id twice, and the batch is decided again in parts.
     """
     if isinstance(seen, NewId) or not book.has_wiped or seen.fingerprint != command.fingerprint:
         return False
@@ -140,7 +140,7 @@ def _forgotten(book: Book, command: AnyCommand, seen: Seen | NewId) -> bool:
             moved = any(delta for _, delta in command.changes)
         case SetOnHand():
             moved = not accepted.stale
-        case Reserve() | ClearReserved() | Wipe():
+        case Reserve():
             moved = True
         case _:
             moved = accepted.released > 0 and not isinstance(command, ReleaseDue)

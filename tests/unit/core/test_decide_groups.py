@@ -68,6 +68,15 @@ def test_the_state_after_a_refused_group_is_that_before_it():
     world.check()
 
 
+def test_availability_first_asked_for_in_a_refused_group_is_not_kept():
+    world = stocked()
+    unchecked = c.Reserve(
+        id="u", caller="web", product=product(), position=RED, measure=SOFT, quantity=8, check=False
+    )
+    refused = c.Group(commands=(unchecked, reserve(1, 3)))
+    assert world.run([refused, reserve("a", 10)])[1] == Accepted(0, 1, 100)
+
+
 def test_members_see_each_other_and_repeats_count_as_accepted():
     world = stocked()
     world.run([reserve(1, 4)])
