@@ -217,7 +217,10 @@ class MemoryStore:
         return sorted(
             key
             for key, product in self.products_.items()
-            if any(hold.remaining and (hold.expires_at or now_us + 1) <= now_us for hold in product.holds.values())
+            if any(
+                hold.remaining and (hold.expires_at or now_us + 1) <= now_us
+                for hold in product.holds.values()
+            )
         )[:limit]
 
     async def partitions(self, environment: int, *, by_location: bool) -> list[tuple[str, str, str]]:
@@ -231,7 +234,9 @@ class MemoryStore:
 
     async def stock(self, which: StockFilter, now_us: int) -> list[ProductStock]:
         found = []
-        for key, product in sorted(self.products_.items(), key=lambda item: (item[0].organization, item[0].product)):
+        for key, product in sorted(
+            self.products_.items(), key=lambda item: (item[0].organization, item[0].product)
+        ):
             if (
                 key.environment != which.environment
                 or (which.organizations is not None and key.organization not in which.organizations)
@@ -363,7 +368,9 @@ class MemoryCatalogue:
             raise self.failing
 
     async def history(self, environment: int) -> list[ConfigurationRow]:
-        return [row for rows in self.rows.values() for row in reversed(rows) if row.environment == environment]
+        return [
+            row for rows in self.rows.values() for row in reversed(rows) if row.environment == environment
+        ]
 
     async def create_environment(
         self, environment_id: str, document: dict[str, Any], switches: dict[str, Any], by: str

@@ -120,7 +120,9 @@ def logs(capsys) -> Iterator[None]:
 
 def test_json_logs_carry_events_of_both_kinds_without_secrets(logs, capsys):
     configure_logging("json", "info")
-    structlog.get_logger("onhand.test").info("connected", dsn="postgresql://app:hunter2@db/onhand", client_secret="s3")
+    structlog.get_logger("onhand.test").info(
+        "connected", dsn="postgresql://app:hunter2@db/onhand", client_secret="s3"
+    )
     logging.getLogger("uvicorn").warning("Authorization: Bearer abc.def")
     logging.getLogger("uvicorn").debug("not shown")
     first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())

@@ -148,7 +148,9 @@ async def test_what_queues_during_a_unit_is_the_next_batch(house):
 
 async def test_a_batch_reports_once_with_what_was_decided(house):
     batcher = await house.batcher()
-    await batcher.submit_all(house.rules, [change("bike", 2, "c1"), reserve("bike", 1, "r1"), reserve("bike", 9, "r2")])
+    await batcher.submit_all(
+        house.rules, [change("bike", 2, "c1"), reserve("bike", 1, "r1"), reserve("bike", 9, "r2")]
+    )
     (report,) = house.ear.batches
     assert report.events == {
         ("change", "accepted", ""): 1,
@@ -203,18 +205,34 @@ async def test_a_group_is_all_or_nothing_and_writes_its_documents(house):
 
 async def test_items_of_one_product_are_decided_in_order(house):
     batcher = await house.batcher(lanes=3, batch_max=2)
-    builds = [reserve("bike", 1, "r0"), change("bike", 2, "c1"), reserve("bike", 1, "r1"), reserve("bike", 1, "r2")]
+    builds = [
+        reserve("bike", 1, "r0"),
+        change("bike", 2, "c1"),
+        reserve("bike", 1, "r1"),
+        reserve("bike", 1, "r2"),
+    ]
     builds += [change("helmet", 1, "c2"), reserve("bike", 1, "r3")]
     answers = await batcher.submit_all(house.rules, builds)
-    assert [type(answer) for answer in answers] == [Rejected, Accepted, Accepted, Accepted, Accepted, Rejected]
+    assert [type(answer) for answer in answers] == [
+        Rejected,
+        Accepted,
+        Accepted,
+        Accepted,
+        Accepted,
+        Rejected,
+    ]
 
 
 async def test_a_bulk_that_finds_no_room_changes_nothing(house):
     batcher = await house.batcher(lanes=2, lane_queue_max=10)
     house.store.gate = asyncio.Event()
-    first = asyncio.create_task(batcher.submit_all(house.rules, [change("bike", 1, f"a{n}") for n in range(9)]))
+    first = asyncio.create_task(
+        batcher.submit_all(house.rules, [change("bike", 1, f"a{n}") for n in range(9)])
+    )
     await settle()
-    second = asyncio.create_task(batcher.submit_all(house.rules, [change("bike", 1, f"b{n}") for n in range(9)]))
+    second = asyncio.create_task(
+        batcher.submit_all(house.rules, [change("bike", 1, f"b{n}") for n in range(9)])
+    )
     await settle()
     spread = [change(f"p{n}", 1, f"c{n}") for n in range(5)] + [change("bike", 1, f"d{n}") for n in range(5)]
     queued = batcher.queued
@@ -227,7 +245,9 @@ async def test_a_bulk_that_finds_no_room_changes_nothing(house):
 
 async def test_an_outage_in_the_middle_of_a_bulk_is_a_fault_of_those_items(house):
     batcher = await house.batcher(batch_max=2)
-    house.store.mishaps = iter([Mishap.NONE, Mishap.GATHER_UNAVAILABLE, Mishap.COMMIT_UNAVAILABLE, Mishap.NONE])
+    house.store.mishaps = iter(
+        [Mishap.NONE, Mishap.GATHER_UNAVAILABLE, Mishap.COMMIT_UNAVAILABLE, Mishap.NONE]
+    )
     answers = await batcher.submit_all(house.rules, [change("bike", 1, f"c{n}") for n in range(6)])
     kinds = [type(answer) for answer in answers]
     assert kinds == [Accepted, Accepted, StoreUnavailable, StoreUnavailable, Accepted, Accepted]
@@ -473,7 +493,8 @@ async def test_only_the_environment_that_changed_is_built_again(house):
     head = asyncio.create_task(batcher.submit(SHOP, change("head", 1, "c0")))
     await settle()
     tasks = [
-        asyncio.create_task(batcher.submit(name, counted(change("bike", 1, "c1")))) for name in (SHOP, "annex")
+        asyncio.create_task(batcher.submit(name, counted(change("bike", 1, "c1"))))
+        for name in (SHOP, "annex")
     ]
     await settle()
     await house.apply_elsewhere("damaged")
