@@ -2,6 +2,7 @@
 
 Doubles of the ports for tests of the service; they know no rule of the engine and decide nothing.
 """
+# ruff: noqa: ARG002 - doubles keep the signatures of the ports
 
 from __future__ import annotations
 
@@ -146,7 +147,7 @@ class MemoryStore:
             if stored == measure and product.positions[number].key == position
         )
 
-    def apply(self, decision: Decision) -> None:
+    def apply(self, decision: Decision) -> None:  # noqa: C901 - one loop a list of the decision
         """Write a decision, all of it or, with a taken command id, nothing."""
         self._wipe(decision)
         if any((new.environment, new.kind, new.id) in self.ids for new in decision.ids):

@@ -22,8 +22,8 @@ the stored state is cut down in the same way: a bad command does not sink its ne
 again. The locks of `gather` wait until the lost transaction has ended, so what is read then is final. A commit is all
 or nothing: if the command ids that the decision wrote are there, with the very outcomes that it decided, it
 landed, and its outcomes are the answers as they are: a first-time caller gets `Accepted`, not `Replayed`. Otherwise it
-did not land and the same unit decides afresh. A decision that writes neither ids nor documents (a sweep) is
-decided again, because its commands do nothing the second time. If the store stays away for `settle_seconds`, the
+did not land and the same unit decides afresh. A decision that wrote neither ids nor documents had no effect but
+recorded refusals, and is decided again as well. If the store stays away for `settle_seconds`, the
 callers get `OutcomeUnknown` and may send the same ids again.
 
 **Deadlines** count from the submission to the moment before the commit is sent. A caller that went away is passed over.
@@ -295,7 +295,7 @@ class Batcher:
                 snapshot = await unit.gather(reads(works), now)
                 gathered = perf_counter()
                 lost, part.uncertain = part.uncertain, None
-                if lost is not None and landed(lost, works, snapshot):
+                if lost is not None and landed(lost, snapshot):
                     part.decided, part.committed = lost, True
                     return
                 rules, part.outdated = rules_of(part.waiting, snapshot)

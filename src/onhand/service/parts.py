@@ -107,22 +107,10 @@ def build_again(submission: Submission, rules: Rules) -> None:
         submission.work, submission.rules = work, rules
 
 
-def landed(lost: Decision, works: Sequence[Work], snapshot: Snapshot) -> bool:
-    """Whether the commit of a decision took place, told from what it wrote and nobody else would.
-
-    A wipe forgets the ids of its products, so they prove nothing; done again, it ends in the same state.
-    """
-    ids = lost.ids
-    if lost.wipes:
-        wiped = {product for product, _ in lost.wipes}
-        forgotten = {
-            (command.product.environment, command.kind, command.id)
-            for command in _commands(works)
-            if command.product in wiped
-        }
-        ids = [new for new in ids if (new.environment, new.kind, new.id) not in forgotten]
-    if ids:
-        for new in ids:
+def landed(lost: Decision, snapshot: Snapshot) -> bool:
+    """Whether the commit of a decision took place, told from what it wrote and nobody else would."""
+    if lost.ids:
+        for new in lost.ids:
             seen = snapshot.ids.get((new.environment, new.kind, new.id))
             if seen is None or seen.fingerprint != new.fingerprint or seen.accepted != new.accepted:
                 return False

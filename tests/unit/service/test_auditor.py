@@ -1,11 +1,11 @@
 import pytest
+from tests.memory import Ear, MemoryCatalogue
 
 from onhand.core.keys import product_key
 from onhand.core.quantities import SCALE
 from onhand.ports import ConfigurationRow, ProductAudit
 from onhand.service.auditor import Auditor, AuditReport, drifts
 from onhand.service.environments import Environments
-from tests.memory import Ear, MemoryCatalogue
 
 CELL = "siteid=1&locationid=11&colorid=red"
 LOT = f"{CELL}&batchid=b1"
@@ -41,7 +41,7 @@ class Shelf:
         self.audits = {audit.product: audit for audit in sorted(audits, key=lambda audit: audit.product)}
         self.asked: list[int] = []
 
-    async def products(self, environment, after, limit):
+    async def products(self, _environment, after, limit):
         return [key for key in self.audits if after is None or key > after][:limit]
 
     async def audit(self, products):

@@ -2,14 +2,15 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
+from tests.house import SHOP, House, settle
+from tests.memory import Mishap
+from tests.shop import change, reserve
 
-from onhand.core import presets
 from onhand.core.commands import Document, DocumentKey, DocumentWrite, Group
 from onhand.core.outcomes import Accepted, GroupOutcome, Reason, Rejected, Replayed
 from onhand.core.quantities import SCALE
 from onhand.core.snapshot import Decision
 from onhand.ports import ConfigurationRow
-from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.faults import (
     Busy,
@@ -20,44 +21,6 @@ from onhand.service.faults import (
     StoreUnavailable,
     UnknownEnvironment,
 )
-from tests.memory import Ear, MemoryCatalogue, MemoryStore, Mishap, StillClock
-from tests.shop import ON_HAND, change, key, reserve
-
-SHOP = "shop"
-
-
-class House:
-    """A batcher over memory, with its parts at hand."""
-
-    def __init__(self) -> None:
-        self.catalogue = MemoryCatalogue()
-        self.store = MemoryStore(self.catalogue.versions)
-        self.environments = Environments(self.catalogue)
-        self.ear = Ear()
-        self.clock = StillClock()
-        self.batchers: list[Batcher] = []
-
-    async def batcher(self, **bounds) -> Batcher:
-        settings = {"lanes": 1, "retry_pause_seconds": 0.0, "settle_seconds": 5.0, **bounds}
-        made = Batcher(self.store, self.environments, self.clock, probe=self.ear, **settings)
-        await made.start()
-        self.batchers.append(made)
-        return made
-
-    @property
-    def rules(self):
-        return self.environments.rules(SHOP)
-
-    def on_hand(self, product: str) -> int:
-        at = "siteid=1&locationid=11"
-        return self.store.own(key(self.rules, product), at, self.rules.measures[ON_HAND]) // SCALE
-
-    async def apply_elsewhere(self, measure: str) -> None:
-        """Another process adds a measure to the configuration."""
-        document = presets.document("standalone", SHOP)
-        document["inventorySystemConfigurations"]["iv"]["physicalMeasures"].append(measure)
-        other = Environments(self.catalogue)
-        assert isinstance(await other.apply(SHOP, document, None, "ops", ""), ConfigurationRow)
 
 
 @pytest.fixture
@@ -430,8 +393,7 @@ async def test_an_equal_id_of_another_process_is_not_taken_for_our_commit(house)
     lost = iter([Mishap.LOST_AND_GONE])
     house.store.mishaps = lost
     waiting = asyncio.create_task(batcher.submit(SHOP, change("bike", 5, "c1")))
-    while not house.ear.faults["unit", "OutcomeUnknown"]:
-        await asyncio.sleep(0)
+    await settle()
     theirs = await other.submit(SHOP, change("bike", 5, "c1"))
     ours = await waiting
     assert {type(ours), type(theirs)} <= {Accepted, Replayed}
@@ -576,7 +538,7 @@ async def test_a_commit_that_is_cut_off_by_the_stop_is_unknown(house):
         async def gather(self, reads, now):
             return await self.unit.gather(reads, now)
 
-        async def commit(self, decision):
+        async def commit(self, _decision):
             await never.wait()
 
     original = house.store.unit
@@ -595,9 +557,3 @@ async def test_a_commit_that_is_cut_off_by_the_stop_is_unknown(house):
     await settle()
     await batcher.stop()
     assert isinstance(await fault_of(task), OutcomeUnknown)
-
-
-async def settle() -> None:
-    """Let everything that can run, run."""
-    for _ in range(20):
-        await asyncio.sleep(0)
