@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import networkx
+import networkx as nx
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.property import oracle
 
 from onhand.core.availability import Limits, Stand, parts
-from tests.property import oracle
 
 DIMENSIONS = ("siteid", "locationid", "colorid", "sizeid", "styleid")
 FAST = settings(deadline=None, max_examples=200)
@@ -71,7 +71,7 @@ def test_nested_recursion_equals_flow(cells, node):
 @FAST
 @given(cells_of(keys), keys)
 def test_flow_equals_networkx(cells, node):
-    graph = networkx.DiGraph()
+    graph = nx.DiGraph()
     graph.add_nodes_from(["source", "sink"])
     wanted = oracle.demands(cells)
     for key, net, _ in cells:
@@ -82,9 +82,9 @@ def test_flow_equals_networkx(cells, node):
                     graph.add_edge(("demand", demand), ("cell", key))
     for demand, quantity in wanted.items():
         graph.add_edge("source", ("demand", demand), capacity=quantity)
-    before = networkx.maximum_flow_value(graph, "source", "sink")
+    before = nx.maximum_flow_value(graph, "source", "sink")
     graph.add_edge("source", ("demand", node), capacity=10_000)
-    rise = networkx.maximum_flow_value(graph, "source", "sink") - before
+    rise = nx.maximum_flow_value(graph, "source", "sink") - before
     assert flow_only(cells).available(node) == min(oracle.afr(cells, node), rise)
 
 

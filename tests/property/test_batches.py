@@ -7,12 +7,8 @@ from zlib import crc32
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-
-from onhand.core import commands as c
-from onhand.core.outcomes import Accepted
 from tests.property import oracle
 from tests.property.world import (
-    DIMENSIONS,
     LOOSE,
     ON_HAND,
     OUTBOUND,
@@ -23,6 +19,9 @@ from tests.property.world import (
     product,
     rules_of,
 )
+
+from onhand.core import commands as c
+from onhand.core.outcomes import Accepted
 
 MORE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -48,14 +47,14 @@ def positions(draw, *, finer=False, by_location=True):
 
 
 @st.composite
-def any_command(draw, by_location=True):
+def any_command(draw, by_location):
     """A command whose fingerprint is honest: equal exactly when the body is."""
     command = draw(bare_command(by_location))
     return replace(command, fingerprint=crc32(repr(command).encode()))
 
 
 @st.composite
-def bare_command(draw, by_location=True):
+def bare_command(draw, by_location):  # noqa: C901, PLR0911 - one case a command
     shared = {
         "id": str(draw(st.integers(1, 30))),
         "caller": "web",
@@ -133,7 +132,7 @@ def bare_command(draw, by_location=True):
 
 
 @st.composite
-def group(draw, by_location=True):
+def group(draw, by_location):
     members = draw(st.lists(any_command(by_location), max_size=4))
     keys = draw(st.lists(st.sampled_from(["a", "b"]), max_size=2, unique=True))
     documents = tuple(c.DocumentKey(1, 1, "order", key) for key in keys)

@@ -112,44 +112,41 @@ class World:
 
     def _product(self, key: ProductKey, rows: Rows, needed: Reads, now: int) -> ProductState:
         state = ProductState(rows.product_id, *rows.counters)
-        open_holds = [hold for number, hold in sorted(rows.holds.items()) if hold.remaining]
-        numbers = {number for at, number in needed.holds if at == key}
-        due = {h.number for h in open_holds if h.expires_at is not None and h.expires_at <= now}
-        picked = {number for number in numbers if number in rows.holds} | due
-        for query in needed.hold_queries:
-            left = query.quantity
-            for hold in open_holds:
-                same = (hold.position, hold.measure, hold.owner) == (
-                    query.position,
-                    query.measure,
-                    query.owner,
-                )
-                if query.product == key and same and hold.number not in picked | due and left > 0:
-                    left -= hold.remaining
-                    state.holds[hold.number] = copy.copy(hold)
+        numbers, drawn = self._holds(key, rows, needed, now)
+        state.holds = {number: copy.copy(rows.holds[number]) for number in sorted(numbers | drawn)}
         known = {at.key: at for at in rows.positions.values()}
-        for at, place in needed.all_holds:
-            if at == key:
-                picked |= {h.number for h in open_holds if place is None or known[h.position].place == place}
-        for number in picked:
-            state.holds[number] = copy.copy(rows.holds[number])
         wanted = {text for at, text in needed.positions if at == key}
-        for at in rows.positions.values():
-            cell = at.key == at.cell
-            if cell and ((key, at.place) in needed.places or key in needed.whole):
-                wanted.add(at.key)
-            if (key, None) in needed.records or (key, at.place) in needed.records:
-                wanted.add(at.key)
-        for number in picked:
+        for number in numbers:
             at = known[rows.holds[number].position]
             wanted |= {at.key, at.cell}
         for at in rows.positions.values():
-            if at.key in wanted:
+            as_cell = at.key == at.cell and ((key, at.place) in needed.places or key in needed.whole)
+            as_record = (key, None) in needed.records or (key, at.place) in needed.records
+            if as_cell or as_record or at.key in wanted:
                 state.positions[at.key] = copy.copy(at)
-                for (number, measure), level in rows.stock.items():
-                    if number == at.number:
-                        state.stock[at.key, measure] = copy.copy(level)
+        for (number, measure), level in rows.stock.items():
+            if rows.positions[number].key in state.positions:
+                state.stock[rows.positions[number].key, measure] = copy.copy(level)
         return state
+
+    def _holds(self, key: ProductKey, rows: Rows, needed: Reads, now: int) -> tuple[set[int], set[int]]:
+        """Holds asked for by number, due, or all; and those that the queries draw from, as few as allowed."""
+        places = {at.key: at.place for at in rows.positions.values()}
+        open_holds = [hold for _, hold in sorted(rows.holds.items()) if hold.remaining]
+        numbers = {number for at, number in needed.holds if at == key and number in rows.holds}
+        numbers |= {h.number for h in open_holds if h.expires_at is not None and h.expires_at <= now}
+        drawn = set()
+        for query in needed.hold_queries:
+            pool = (query.product, query.position, query.measure, query.owner)
+            left = query.quantity
+            for hold in open_holds:
+                same = (key, hold.position, hold.measure, hold.owner) == pool
+                if same and hold.number not in numbers and left > 0:
+                    left -= hold.remaining
+                    drawn.add(hold.number)
+        every = {place for at, place in needed.all_holds if at == key}
+        numbers |= {h.number for h in open_holds if None in every or places[h.position] in every}
+        return numbers, drawn
 
     def apply(self, decision: Decision) -> None:
         for key, place in decision.wipes:

@@ -18,10 +18,10 @@ from onhand.core.commands import (
 )
 from onhand.core.holds import draw, take
 from onhand.core.onhand import fits
-from onhand.core.outcomes import Accepted, Outcome
+from onhand.core.outcomes import Accepted, Outcome, Shortage
 
 
-def reserve(book: Book, command: Reserve) -> Outcome:  # noqa: C901, PLR0911 - one line a refusal
+def reserve(book: Book, command: Reserve) -> Outcome:  # noqa: PLR0911 - one line a refusal
     """Take a hold; checked: only if all reservations can be met together afterwards (I1)."""
     rules = book.rules
     if rules is None:
@@ -38,12 +38,12 @@ def reserve(book: Book, command: Reserve) -> Outcome:  # noqa: C901, PLR0911 - o
         availability = rules.mapped.get(measure)
         if availability is not None:
             stand = book.stand(rules, position.place, availability)
-            if quantity > stand.available(position.cell):
+            available = stand.available(position.cell)
+            if quantity > available:
                 if stand.too_complex():
                     return refusals.complex_levels(book, command)
-                shortage = stand.shortage(position.cell, quantity)
-                if shortage is not None:
-                    return refusals.short(book, command, shortage)
+                shortage = Shortage(quantity, available, stand.limiting(position.cell))
+                return refusals.short(book, command, shortage)
         elif rules.switches.unmapped_check == "fail":
             return refusals.unmapped()
     if not fits(book, position, ((measure, quantity),)):
@@ -53,8 +53,8 @@ def reserve(book: Book, command: Reserve) -> Outcome:  # noqa: C901, PLR0911 - o
     number = book.add_hold(command, at, expires_at)
     cause = Cause(Kind.RESERVE, command.id, command.caller)
     book.shift(at, measure, quantity, quantity, cause, number)
-    available = 0 if stand is None else stand.available(position.cell)
-    return Accepted(available, number, book.product_id, expires_at)
+    left = 0 if stand is None else stand.available(position.cell)
+    return Accepted(left, number, book.product_id, expires_at)
 
 
 def reverse(book: Book, command: Reverse) -> Outcome:

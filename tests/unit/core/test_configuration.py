@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.conformance import fixtures
-from tests.conformance.fixtures import FIXTURES, compiled, source
 
 from onhand.core import configuration
 from onhand.core.rules import Switches
+from tests.conformance import fixtures
+from tests.conformance.fixtures import FIXTURES, compiled, source
 
 
 def named(rules, signs):

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import copy
 
+from onhand.core import configuration
 from tests.conformance import fixtures
 from tests.conformance.fixtures import fx_b, fx_l, fx_r, fx_s
-
-from onhand.core import configuration
 
 
 def changed(document, change):

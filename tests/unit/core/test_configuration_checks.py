@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.conformance import fixtures
-from tests.conformance.fixtures import FIXTURES, fx_b, fx_l, fx_r, fx_s, source
 
 from onhand.core import configuration, presets
+from tests.conformance import fixtures
+from tests.conformance.fixtures import FIXTURES, fx_b, fx_l, fx_r, fx_s, source
 
 
 def found(document, path):

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.conformance.fixtures import FIXTURES, fx_s
 
 from onhand.core import configuration
 from onhand.core.configuration_document import read
+from tests.conformance.fixtures import FIXTURES, fx_s
 
 
 def test_b03_keys_of_any_case_are_read_and_names_are_stored_in_lower_case():

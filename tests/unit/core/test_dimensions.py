@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.conformance import fixtures
-from tests.conformance.fixtures import compiled
 
 from onhand.core import dimensions, keys
 from onhand.core.outcomes import Reason, Rejected
+from tests.conformance import fixtures
+from tests.conformance.fixtures import compiled
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.conformance.fixtures import compiled
 
 from onhand.core import presets
+from tests.conformance.fixtures import compiled
 
 
 def terms(rules, source, measure):

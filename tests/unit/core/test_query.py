@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import pytest
-from tests.conformance import fixtures
-from tests.conformance.fixtures import compiled
 
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.query import (
@@ -15,6 +13,8 @@ from onhand.core.query import (
     row_dimensions,
     wanted_places,
 )
+from tests.conformance import fixtures
+from tests.conformance.fixtures import compiled
 
 BY_PRODUCT = compiled(fixtures.fx_s())
 BY_LOCATION = compiled(fixtures.fx_l())
