@@ -226,7 +226,7 @@ class MemoryStore:
 
     async def partitions(self, environment: int, *, by_location: bool) -> list[tuple[str, str, str]]:
         found = {
-            (product.organization, "" if by_location else product.name, product.positions[number].place)
+            (key.organization, "" if by_location else key.product, product.positions[number].place)
             for key, product in self.products_.items()
             if key.environment == environment
             for number, _ in product.stock

@@ -1,7 +1,7 @@
 """Readable ids of partitions: `organization/site/location` or `organization/product`, percent-encoded.
 
 Which of the two forms is meant follows from the partition rule of the environment, so ids of one environment never
-collide. Values are as first seen; parsing folds them.
+collide. Values are folded, because different spellings name the same partition; parsing folds what it is given.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ async def test_a_wiped_partition_is_empty_and_its_ids_count_again(office):
     elsewhere = {"siteId": "2", "locationId": "21"}
     await office.lanes.submit(SHOP, change("p0", 7, "kept", dimensions=elsewhere))
     (first, second) = await Queries(office.store, office.environments, office.clock).partitions(SHOP)
-    assert (first.partition_id, second.partition_id) == ("USMF/1/11", "USMF/2/21")
+    assert (first.partition_id, second.partition_id) == ("usmf/1/11", "usmf/2/21")
     assert await office.jobs.wipe(SHOP, [first.partition_id], "ops") == 5
     assert office.on_hand("p0") == 0
     (left,) = await Queries(office.store, office.environments, office.clock).partitions(SHOP)
