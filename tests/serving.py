@@ -49,13 +49,17 @@ class Running:
     clock: MovableClock
     http: httpx.AsyncClient
 
-    async def token(self, environment: str, scopes: tuple[str, ...] = EVERYTHING, client: str = "tests") -> str:
+    async def token(
+        self, environment: str, scopes: tuple[str, ...] = EVERYTHING, client: str = "tests"
+    ) -> str:
         """An access token of a client made for the purpose."""
         secret = await self.services.access.create_client(client, (environment,), scopes)
         issued = await self.services.access.client_credentials(client, secret)
         return issued.access_token
 
-    async def environment(self, environment: str, document: dict[str, Any] | None = None, **switches: Any) -> Tenant:
+    async def environment(
+        self, environment: str, document: dict[str, Any] | None = None, **switches: Any
+    ) -> Tenant:
         """A new environment, with a caller that may do everything in it."""
         made = await self.services.environments.create(environment, "standalone", "tests", document, switches)
         assert hasattr(made, "version"), made
@@ -115,7 +119,9 @@ class Tenant:
         assert answer["processingStatus"] == "success", answer
         return answer
 
-    async def rows(self, filters: dict[str, Any], group_by: tuple[str, ...] = (), **more: Any) -> list[dict[str, Any]]:
+    async def rows(
+        self, filters: dict[str, Any], group_by: tuple[str, ...] = (), **more: Any
+    ) -> list[dict[str, Any]]:
         """Rows of an index query that must succeed; negatives are returned unless told otherwise."""
         body = {"filters": filters, "groupByValues": list(group_by), "returnNegative": True, **more}
         found: list[dict[str, Any]] = await self.post("onhand/indexquery", body)
@@ -155,7 +161,9 @@ async def serving(
     await batcher.start()
     await services.access.start()
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(services), log_level="warning", lifespan="off", ws="none"))
+    server = uvicorn.Server(
+        uvicorn.Config(create_app(services), log_level="warning", lifespan="off", ws="none")
+    )
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup(sockets=[listener])

@@ -43,7 +43,9 @@ async def test_B03_hard_update_is_read_back(tenant: Make) -> None:
     found: dict[str, Any] = (await iv.send("GET", "configuration")).json()
     assert set(found["inventorySystemConfigurations"]) == {"iv", "pos", "@iv"}
     own = found["inventorySystemConfigurations"]["@iv"]
-    assert set(own["physicalMeasures"]) == set(document["inventorySystemConfigurations"]["@iv"]["physicalMeasures"])
+    assert set(own["physicalMeasures"]) == set(
+        document["inventorySystemConfigurations"]["@iv"]["physicalMeasures"]
+    )
     assert own["reservMappings"] == {"@softreserved": "@iv.@available_to_reserve"}
     assert found["reservConfiguration"]["keys"] == ["siteid", "locationid"]
     assert found["reservConfiguration"]["version"] == 0
@@ -96,6 +98,8 @@ async def test_I08_environment_id_is_taken_over(tenant: Make) -> None:
     for _ in range(2):  # repeating is harmless
         assert (await iv.running.http.post(path, headers=headers)).status_code == 200
     body = {"filters": {"organizationId": ["org1"], "productId": ["A0001"]}}
-    rows = (await iv.running.http.post("/api/environment/new/onhand/indexquery", json=body, headers=headers)).json()
+    rows = (
+        await iv.running.http.post("/api/environment/new/onhand/indexquery", json=body, headers=headers)
+    ).json()
     assert rows[0]["quantities"]["iv"]["onhand"] == 3
     assert (await iv.send("GET", "configuration")).status_code == 404

@@ -57,7 +57,9 @@ async def test_A02_token_exchange(running: Running, tenant: Make, method: str) -
 
 async def test_A04_security_service_token(running: Running, tenant: Make) -> None:
     await tenant("FX-S")
-    body = {name.title().replace("_", "_"): value for name, value in exchange(await first_hop(running)).items()}
+    body = {
+        name.title().replace("_", "_"): value for name, value in exchange(await first_hop(running)).items()
+    }
     answer = await running.http.post("/securityservice/token", json=body)
     assert answer.status_code == 200, answer.text
     assert answer.json()["expires_in"] == 3600
