@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 from asyncpg import Record
 
-from onhand.core.commands import Document
+from onhand.core.commands import Document, DocumentKey
 from onhand.core.keys import ProductKey
 from onhand.core.outcomes import Accepted
 from onhand.core.snapshot import (
@@ -37,12 +37,19 @@ class PlainUnit(PostgresUnit):
         if asked.products:
             await session.execute(ENSURE, *asked.ensure_arguments())
         await session.execute(BEGIN)
+        await self._lock(asked, snapshot)
+        for product, state in snapshot.products.items():
+            await self._read_product(asked, product, state, now_us)
+        await self._read_rest(asked, snapshot)
+        return snapshot
+
+    async def _lock(self, asked: Asked, snapshot: Snapshot) -> None:
         for environment in asked.environments:
-            await share_fence(session, environment)
+            await share_fence(self._session, environment)
         for key in asked.documents:
-            await session.fetchrow(query("plain_lock_document"), key.d, key.environment, key.kind, key.id)
+            await self._document(key)
         for product in asked.products:
-            row = await session.fetchrow(
+            row = await self._session.fetchrow(
                 query("plain_lock_product"),
                 product.k,
                 product.environment,
@@ -52,27 +59,27 @@ class PlainUnit(PostgresUnit):
             if row is None:
                 raise Conflict("A product vanished while it was being locked; nothing was recorded.")
             snapshot.products[product] = ProductState(*row)
-        for product, state in snapshot.products.items():
-            await self._read_product(asked, product, state, now_us)
+
+    async def _read_rest(self, asked: Asked, snapshot: Snapshot) -> None:
         for command in asked.ids:
-            row = await session.fetchrow(query("plain_command"), asked.hashes[command], *command)
+            row = await self._session.fetchrow(query("plain_command"), asked.hashes[command], *command)
             if row is not None:
                 accepted = msgspec.msgpack.decode(row["accepted"], type=Accepted)
                 snapshot.ids[command] = Seen(row["fingerprint"], accepted)
         for key in asked.documents:
-            row = await session.fetchrow(
-                query("plain_lock_document"), key.d, key.environment, key.kind, key.id
-            )
-            snapshot.documents[key] = (
-                Document(key, row["version"], row["body"]) if row else Document(key, 0, b"")
-            )
+            snapshot.documents[key] = await self._document(key)
         for environment in asked.environments:
-            version = await session.fetchval(
+            version = await self._session.fetchval(
                 "SELECT configuration_version FROM environment WHERE environment_no = $1", environment
             )
             if version is not None:
                 snapshot.configuration[environment] = version
-        return snapshot
+
+    async def _document(self, key: DocumentKey) -> Document:
+        row = await self._session.fetchrow(
+            query("plain_lock_document"), key.d, key.environment, key.kind, key.id
+        )
+        return Document(key, row["version"], row["body"]) if row else Document(key, 0, b"")
 
     async def _read_product(
         self, asked: Asked, product: ProductKey, state: ProductState, now_us: int

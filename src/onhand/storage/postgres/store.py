@@ -15,7 +15,7 @@ nothing can be recorded; when its answer is lost, the outcome is unknown and the
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -114,9 +114,10 @@ class PostgresStore:
     async def _finish(self, session: PoolConnectionProxy[asyncpg.Record]) -> None:
         """Give the connection back, out of any transaction; drop it when that is not certain."""
         try:
-            if not session.is_closed() and session.is_in_transaction():
+            if session.is_in_transaction():
                 await session.execute("ROLLBACK", timeout=ROLLBACK_S)
         except (asyncpg.PostgresError, *LOST):
-            session.terminate()
+            with suppress(asyncpg.InterfaceError):  # a lost connection left the pool by itself
+                session.terminate()
         finally:
             await self._pool.release(session)

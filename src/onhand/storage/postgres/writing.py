@@ -19,10 +19,10 @@ from onhand.storage.postgres.gathering import Asked, command_hash
 
 _encode_accepted = msgspec.msgpack.Encoder().encode
 
-COMMIT_BATCH = f"SELECT commit_batch({', '.join(f'${n}' for n in range(1, 91))})"
+COMMIT_BATCH = f"SELECT commit_batch({', '.join(f'${n}' for n in range(1, 92))})"
 
-NODES = "\x1f"
-"""Joins position keys, which are percent-encoded and never contain it."""
+NODE_END = "\x1f"
+"""Follows each position key of a list; keys are percent-encoded and never contain it."""
 
 
 class Columns:
@@ -102,8 +102,16 @@ class Columns:
         )
 
     def _set_at(self) -> Columned:
+        keys = {(row.product, row.number): row.position.key for row in self.decision.positions}
+        for product in {row[0] for row in self.decision.set_at}:
+            for state in self.snapshot.products[product].positions.values():
+                keys[product, state.number] = state.key
         return columns(
-            4, [(product.k, self.ids[product], number, at) for product, number, at in self.decision.set_at]
+            5,
+            [
+                (product.k, self.ids[product], number, keys[product, number], at)
+                for product, number, at in self.decision.set_at
+            ],
         )
 
     def _new_holds(self) -> Columned:
@@ -205,7 +213,7 @@ class Columns:
                     row.requested,
                     row.available,
                     row.reason,
-                    NODES.join(row.nodes),
+                    "".join(node + NODE_END for node in row.nodes),
                 )
                 for row in self.decision.refusals
             ],

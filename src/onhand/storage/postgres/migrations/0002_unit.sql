@@ -7,7 +7,9 @@
 -- A plan that was made while a table was empty must not survive it. So the functions run on generic plans (made
 -- once per session) that leave the planner nothing to choose: no sequential, hash or merge plans; reads go from the
 -- arrays to the table through LATERAL subqueries behind OFFSET 0; updates compare the first key column with = ANY,
--- which an index can answer for a given row but which makes a walk over the whole index pointless.
+-- which an index can answer for a given row but which makes a walk over the whole index pointless. Where several
+-- indexes begin with (k, product_id), statistics cannot tell them apart, and the wrong one costs a walk over all
+-- records of the product: there a range of one value with ORDER BY names the only index that gives this order.
 
 CREATE FUNCTION gather_batch(
     now_us                   bigint,
@@ -80,6 +82,8 @@ LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_incremental_sort = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
@@ -139,7 +143,8 @@ BEGIN
             FROM position AS q
             WHERE q.k = want_k[want_query_of[ordinal]]
               AND q.product_id = got_product_id[want_query_of[ordinal]]
-              AND q.key = want_query_position[ordinal];
+              AND q.key BETWEEN want_query_position[ordinal] AND want_query_position[ordinal]
+            ORDER BY q.key;
             CONTINUE WHEN one IS NULL;
             FOR found IN
                 SELECT h.hold_no, h.remaining
@@ -148,13 +153,13 @@ BEGIN
                   AND h.product_id = got_product_id[want_query_of[ordinal]]
                   AND h.position_no = one
                   AND h.measure_id = want_query_measure[ordinal]
-                  AND h.owner = want_query_owner[ordinal]
+                  AND h.owner BETWEEN want_query_owner[ordinal] AND want_query_owner[ordinal]
                   AND h.remaining > 0
                   AND (h.expires_at IS NULL OR h.expires_at > now_us)
                   AND NOT EXISTS (
                       SELECT FROM unnest(want_hold_of, want_hold) AS w (p, no)
                       WHERE w.p = want_query_of[ordinal] AND w.no = h.hold_no)
-                ORDER BY h.hold_no
+                ORDER BY h.owner, h.hold_no
             LOOP
                 EXIT WHEN reached >= want_query_quantity[ordinal];
                 reached := reached + found.remaining;
@@ -169,12 +174,15 @@ BEGIN
                 SELECT h.hold_no, h.position_no
                 FROM hold AS h
                 WHERE h.k = want_k[w.p] AND h.product_id = got_product_id[w.p] AND h.remaining > 0
+                ORDER BY h.position_no
                 OFFSET 0
             ) AS h
             CROSS JOIN LATERAL (
                 SELECT q.place
                 FROM position AS q
-                WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p] AND q.position_no = h.position_no
+                WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p]
+                  AND q.position_no BETWEEN h.position_no AND h.position_no
+                ORDER BY q.position_no
                 OFFSET 0
             ) AS q
             WHERE w.place IS NULL OR q.place = w.place;
@@ -225,8 +233,9 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT q.*
                 FROM position AS q
-                WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p] AND q.place = w.place
-                  AND q.cell_no = q.position_no
+                WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p]
+                  AND q.place BETWEEN w.place AND w.place AND q.cell_no = q.position_no
+                ORDER BY q.place
                 OFFSET 0
             ) AS q;
         END IF;
@@ -241,6 +250,7 @@ BEGIN
                     SELECT q.*
                     FROM position AS q
                     WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p] AND q.cell_no = q.position_no
+                    ORDER BY q.place
                     OFFSET 0
                 ) AS q
                 UNION
@@ -265,14 +275,17 @@ BEGIN
                 CROSS JOIN LATERAL (
                     SELECT q.place
                     FROM position AS q
-                    WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p] AND q.position_no = h.position_no
+                    WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p]
+                      AND q.position_no BETWEEN h.position_no AND h.position_no
+                    ORDER BY q.position_no
                     OFFSET 0
                 ) AS held
                 CROSS JOIN LATERAL (
                     SELECT q.*
                     FROM position AS q
-                    WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p] AND q.place = held.place
-                      AND q.cell_no = q.position_no
+                    WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p]
+                      AND q.place BETWEEN held.place AND held.place AND q.cell_no = q.position_no
+                    ORDER BY q.place
                     OFFSET 0
                 ) AS q
                 EXCEPT
@@ -294,7 +307,8 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT q.*
                 FROM position AS q
-                WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p] AND q.key = w.key
+                WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p] AND q.key BETWEEN w.key AND w.key
+                ORDER BY q.key
                 OFFSET 0
             ) AS q;
             got_position_of := got_position_of || more_of;
@@ -324,7 +338,9 @@ BEGIN
             CROSS JOIN LATERAL (
                 SELECT q.*
                 FROM position AS q
-                WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p] AND q.position_no = w.no
+                WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p]
+                  AND q.position_no BETWEEN w.no AND w.no
+                ORDER BY q.position_no
                 OFFSET 0
             ) AS q;
             got_position_of := got_position_of || more_of;
@@ -414,6 +430,7 @@ CREATE FUNCTION commit_batch(
     set_k               bigint[],
     set_product         bigint[],
     set_position        integer[],
+    set_key             text[],
     set_time            bigint[],
     hold_k              bigint[],
     hold_product        bigint[],
@@ -465,7 +482,7 @@ CREATE FUNCTION commit_batch(
     refusal_requested   bigint[],
     refusal_available   bigint[],
     refusal_reason      text[],
-    refusal_nodes       text[],   -- joined by U+001F, which no position key contains
+    refusal_nodes       text[],   -- each followed by U+001F, which no position key contains
     document_d          bigint[],
     document_environment integer[],
     document_kind       text[],
@@ -478,6 +495,8 @@ LANGUAGE plpgsql VOLATILE
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET enable_sort = off
+SET enable_incremental_sort = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 AS $$
@@ -527,8 +546,10 @@ BEGIN
     IF cardinality(set_k) > 0 THEN
         UPDATE position AS q
         SET set_at = nullif(w.set_at, 0)
-        FROM unnest(set_k, set_product, set_position, set_time) AS w (k, product_id, position_no, set_at)
-        WHERE q.k = ANY (ARRAY[w.k]) AND q.product_id = w.product_id AND q.position_no = w.position_no;
+        FROM unnest(set_k, set_product, set_position, set_key, set_time)
+             AS w (k, product_id, position_no, key, set_at)
+        WHERE q.k = ANY (ARRAY[w.k]) AND q.product_id = w.product_id
+          AND q.position_no = w.position_no AND q.key = w.key;  -- both, so that either index leads to the row
     END IF;
 
     IF cardinality(hold_k) > 0 THEN
@@ -576,7 +597,7 @@ BEGIN
         INSERT INTO refusal (k, product_id, kind, command_id, caller, channel, position, measure_id, requested,
                              available, reason, nodes, at)
         SELECT w.k, w.product_id, w.kind, w.command_id, w.caller, w.channel, w.position, w.measure_id, w.requested,
-               w.available, w.reason, string_to_array(w.nodes, E'\x1f'), moment
+               w.available, w.reason, CASE w.nodes WHEN '' THEN '{}' ELSE trim_array(string_to_array(w.nodes, E'\x1f'), 1) END, moment
         FROM unnest(refusal_k, refusal_product, refusal_kind, refusal_command, refusal_caller, refusal_channel,
                     refusal_position, refusal_measure, refusal_requested, refusal_available, refusal_reason,
                     refusal_nodes)
