@@ -9,11 +9,8 @@ time of a start.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
 
 import psycopg
-
-from onhand.storage.postgres import schedule_schema
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -42,11 +39,6 @@ def current(url: str) -> str | None:
     Raises:
         SchemaError: the server is too old.
     """
-    return _state(url)[0]
-
-
-def _state(url: str) -> tuple[str | None, bool]:
-    """Version of the schema, and whether the tables of the periodic jobs fit."""
     with psycopg.connect(url) as connection:
         version = connection.info.server_version
         if version < OLDEST_SERVER:
@@ -55,9 +47,9 @@ def _state(url: str) -> tuple[str | None, bool]:
                 "Upgrade the server, or leave --database-url out to use the bundled one."
             )
         if connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
-            return None, False
+            return None
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-        return None if row is None else str(row[0]), schedule_schema.fits(connection)
+    return None if row is None else str(row[0])
 
 
 def check(url: str) -> None:
@@ -66,13 +58,9 @@ def check(url: str) -> None:
     Raises:
         SchemaError: no schema, an older or a newer one; the message names the command to run.
     """
-    (found, jobs_fit), needed = _state(url), head()
-    if found == needed and jobs_fit:
-        return
+    found, needed = current(url), head()
     if found == needed:
-        raise SchemaError(
-            "The tables of the periodic jobs are missing or those of an older onhand. Run `onhand migrate`."
-        )
+        return
     if found is None:
         raise SchemaError("The database has no onhand schema. Run `onhand migrate` to make it.")
     if found < needed:
@@ -92,11 +80,10 @@ def upgrade(url: str) -> str:
     Raises:
         SchemaError: the server is too old or the schema newer than this program.
     """
-    (found, jobs_fit), needed = _state(url), head()
-    if found is not None and found > needed:
+    found, needed = current(url), head()
+    if found is not None and found >= needed:
         check(url)
-    if found == needed and jobs_fit:
-        return needed
+        return found
     from alembic import command  # noqa: PLC0415 - see the top
     from alembic.config import Config  # noqa: PLC0415
     from sqlalchemy import create_engine, text  # noqa: PLC0415
@@ -111,7 +98,6 @@ def upgrade(url: str) -> str:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        schedule_schema.renew(cast("psycopg.Connection[Any]", connection.connection.driver_connection))
     return needed
 
 

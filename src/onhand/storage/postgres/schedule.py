@@ -1,58 +1,67 @@
-"""Work that comes back by the clock: sweeping, resuming, partitions, pruning.
+"""Work that comes back by the clock: sweeping, resuming jobs, partitions, pruning.
 
-Theory of operation. Several processes may serve one database, and each runs `Schedules`. procrastinate decides in the
-database which of them takes a tick (one row per schedule and time), keeps a schedule from piling up (one waiting
-job each, `queueing_lock`) and from running twice at once (`lock`). What runs is given by the composition root, must
-be idempotent and may be late: nothing here decides about stock.
+Theory of operation. Several processes may serve one database, and each runs `Schedules`. A row per schedule says when
+it is next due. A process that finds it due claims it for `CLAIM_S` in one statement, keeps renewing the claim while
+it runs, and at the end sets the next time, `every` after this start. A process that is killed renews no more, so
+another one takes over after `CLAIM_S`. What runs is given by the composition root, must be idempotent and may be
+late: the claim saves work, and nothing depends on it.
 
-The worker ends when the database goes away. A supervisor starts it again with growing delays, so a restart of the
-database needs no restart of the service. A job whose process was killed is recognised by its worker's silence and
-forgotten; the next tick runs it again.
+While the database is away the attempts fail, are logged once, and go on; nothing needs to be restarted. There is no
+state in a session, so a transaction pooler may sit between. (Why not a library: docs/adr/0006-periodic-work.md.)
 
-Cost: two queries every `POLL_S`, a heartbeat every 10 s, up to three connections. It needs a direct connection to
-the database or a pooler in session mode, because the tables are found by `search_path`.
+Cost: one short statement per schedule each `POLL_S`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
-from procrastinate import App, PsycopgConnector
-from procrastinate.exceptions import ConnectorException
-from procrastinate.jobs import DeleteJobCondition, Status
-from psycopg_pool import PoolTimeout
 
-from onhand.storage.postgres.schedule_schema import SCHEMA
+from onhand.service.faults import Fault
+from onhand.storage.postgres.errors import faults
+from onhand.storage.postgres.pool import Database
 
-EVERY_MINUTE = "* * * * *"
-EVERY_HOUR = "7 * * * *"
-EVERY_DAY = "23 0 * * *"
-"""Cron lines, UTC; off the full hour, when everybody else's jobs run."""
+EVERY_MINUTE = timedelta(minutes=1)
+EVERY_HOUR = timedelta(hours=1)
+EVERY_DAY = timedelta(days=1)
 
 POLL_S = 5.0
-"""A tick starts at most so much late."""
+"""Work starts at most so much late."""
 
-CATCH_UP_S = 2 * 86_400
-"""A tick missed while nothing ran is made up for when it is not older; so the daily work runs after each first start."""
+CLAIM_S = 60.0
+"""A killed process holds a schedule up for at most so long."""
 
-GRACE_S = 3.0
-"""What runs at a stop may finish for so long, and is cancelled then."""
+RETRY_AFTER = timedelta(minutes=1)
+"""Longest pause after a failure; shorter for what comes more often."""
 
-STOP_LIMIT_S = 10.0
-"""Longest stop, whatever the database does."""
-
-CONNECT_LIMIT_S = 5.0
-RESTART_DELAY_S = 0.5
-RESTART_DELAY_MAX_S = 15.0
-CONNECTIONS_MAX = 3
-CONCURRENCY = 4
+STOP_LIMIT_S = 5.0
+"""Longest wait, at a stop, for work that was cancelled."""
 
 log = structlog.get_logger("onhand.schedule")
+
+_REGISTER = "INSERT INTO schedule (name) VALUES ($1) ON CONFLICT DO NOTHING"
+_CLAIM = """
+UPDATE schedule SET claim = $2, claimed_to = now() + $3::interval, started_at = now()
+WHERE name = $1 AND due_at <= now() AND (claimed_to IS NULL OR claimed_to < now())
+RETURNING true
+"""
+_RENEW = "UPDATE schedule SET claimed_to = now() + $3::interval WHERE name = $1 AND claim = $2"
+_DONE = """
+UPDATE schedule
+SET claim = NULL, claimed_to = NULL, ended_at = now(), due_at = greatest(now(), started_at + $3::interval)
+WHERE name = $1 AND claim = $2
+"""
+_FAILED = """
+UPDATE schedule SET claim = NULL, claimed_to = NULL, due_at = now() + $3::interval
+WHERE name = $1 AND claim = $2
+"""
+_GIVE_BACK = "UPDATE schedule SET claim = NULL, claimed_to = NULL WHERE name = $1 AND claim = $2"
 
 
 @dataclass(frozen=True)
@@ -61,105 +70,103 @@ class Schedule:
 
     name: str
     """Stable: the database knows the schedule by it."""
-    cron: str
-    """Five fields, UTC; a sixth one would be seconds."""
+    every: timedelta
+    """From one start to the next. The first run comes with the first start of a service."""
     run: Callable[[], Awaitable[object]]
-    """Idempotent. An exception is logged, and the next tick comes all the same."""
+    """Idempotent. An exception is logged, and it runs again after `RETRY_AFTER`."""
 
 
 class Schedules:
     """Runs schedules until it is stopped."""
 
-    def __init__(self, url: str, schedules: Sequence[Schedule], *, poll_s: float = POLL_S) -> None:
-        """`url` is that of the migrated database. Connects nowhere before `start`."""
-        self._url = url
+    def __init__(
+        self,
+        pool: Database,
+        schedules: Sequence[Schedule],
+        *,
+        poll_s: float = POLL_S,
+        claim_s: float = CLAIM_S,
+    ) -> None:
+        """`pool` is on the migrated database and outlives this object."""
+        self._pool = pool
         self._schedules = schedules
         self._poll_s = poll_s
-        self._task: asyncio.Task[None] | None = None
+        self._claim_s = claim_s
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin, in the background; returns at once, even when the database is away."""
-        if self._task is None:
-            # The libraries report each job and each failed connection; what matters is logged here.
-            for name in ("procrastinate", "psycopg.pool"):
-                logging.getLogger(name).setLevel(logging.CRITICAL)
-            self._task = asyncio.create_task(self._supervise(), name="schedules")
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self._repeat(schedule), name=f"schedule {schedule.name}")
+                for schedule in self._schedules
+            ]
 
     async def stop(self) -> None:
-        """End within `STOP_LIMIT_S`; what runs has `GRACE_S` to finish."""
-        if self._task is None:
-            return
-        task, self._task = self._task, None
-        task.cancel()
-        done, _ = await asyncio.wait([task], timeout=STOP_LIMIT_S)
-        if not done:
-            log.warning("schedules_abandoned", after_seconds=STOP_LIMIT_S)
-        elif not task.cancelled() and (error := task.exception()) is not None:
-            log.warning("schedules_stopped_badly", fault=str(error))
+        """Cancel what runs and give it back, so that another process may take it at once; bounded by `STOP_LIMIT_S`."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_LIMIT_S)
+            if late:
+                log.warning("schedules_abandoned", names=sorted(task.get_name() for task in late))
 
-    async def _supervise(self) -> None:
-        loop = asyncio.get_running_loop()
-        delay = RESTART_DELAY_S
+    async def _repeat(self, schedule: Schedule) -> None:
+        away = False
         while True:
-            started = loop.time()
             try:
-                await self._work()
-            except (ConnectorException, PoolTimeout, OSError) as error:
-                log.warning("schedules_interrupted", fault=str(error.__cause__ or error))
+                with faults():
+                    await self._pool.execute(_REGISTER, schedule.name)
+                    await self._run_if_due(schedule)
+                away = False
+            except Fault as fault:
+                if not away:
+                    log.warning("schedule_waits_for_database", schedule=schedule.name, fault=str(fault))
+                away = True
             except Exception:
-                log.exception("schedules_failed")
-            if loop.time() - started > RESTART_DELAY_MAX_S:
-                delay = RESTART_DELAY_S
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, RESTART_DELAY_MAX_S)
+                log.exception("schedule_defect", schedule=schedule.name)
+            await asyncio.sleep(self._poll_s)
 
-    async def _work(self) -> None:
-        """One life of a worker: until it is cancelled, or the database goes away."""
-        app = App(connector=self._connector(), periodic_defaults={"max_delay": CATCH_UP_S})
-        for schedule in (
-            *self._schedules,
-            Schedule("forget_stalled", EVERY_MINUTE, lambda: _forget_stalled(app)),
-        ):
-            _register(app, schedule)
-        async with app.open_async():
-            await _forget_stalled(app)
-            await app.run_worker_async(
-                name="onhand",
-                concurrency=CONCURRENCY,
-                listen_notify=False,
-                install_signal_handlers=False,
-                fetch_job_polling_interval=self._poll_s,
-                shutdown_graceful_timeout=GRACE_S,
-                delete_jobs=DeleteJobCondition.ALWAYS,
-            )
-
-    def _connector(self) -> PsycopgConnector:
-        return PsycopgConnector(
-            conninfo=self._url,
-            kwargs={
-                "options": f"-c search_path={SCHEMA}",
-                "application_name": "onhand schedules",
-                "connect_timeout": int(CONNECT_LIMIT_S),
-            },
-            min_size=1,
-            max_size=CONNECTIONS_MAX,
-            timeout=CONNECT_LIMIT_S,
-        )
-
-
-def _register(app: App, schedule: Schedule) -> None:
-    async def run(timestamp: int) -> None:
+    async def _run_if_due(self, schedule: Schedule) -> None:
+        claim = uuid.uuid4()
+        if not await self._pool.fetchval(_CLAIM, schedule.name, claim, self._claim_for):
+            return
+        renewing = asyncio.create_task(self._renew(schedule.name, claim))
         try:
-            await schedule.run()
-        except Exception:
-            log.exception("schedule_failed", schedule=schedule.name, tick=timestamp)
+            failed = not await _completed(schedule)
+        except asyncio.CancelledError:
+            with contextlib.suppress(Exception):  # the claim runs out by itself
+                await self._pool.execute(_GIVE_BACK, schedule.name, claim)
+            raise
+        finally:
+            renewing.cancel()
+        if failed:
+            await self._pool.execute(_FAILED, schedule.name, claim, min(schedule.every, RETRY_AFTER))
+        else:
+            await self._pool.execute(_DONE, schedule.name, claim, schedule.every)
 
-    task = app.task(name=schedule.name, queueing_lock=schedule.name, lock=schedule.name)(run)
-    app.periodic(cron=schedule.cron)(task)
+    async def _renew(self, name: str, claim: uuid.UUID) -> None:
+        while True:
+            await asyncio.sleep(self._claim_s / 3)
+            try:
+                with faults():
+                    await self._pool.execute(_RENEW, name, claim, self._claim_for)
+            except Fault as fault:  # the claim may run out; the work is idempotent
+                log.warning("schedule_claim_not_renewed", schedule=name, fault=str(fault))
+
+    @property
+    def _claim_for(self) -> timedelta:
+        return timedelta(seconds=self._claim_s)
 
 
-async def _forget_stalled(app: App) -> None:
-    """Free the locks of jobs whose process was killed."""
-    for job in await app.job_manager.get_stalled_jobs():
-        with contextlib.suppress(ConnectorException):  # another process was faster
-            await app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
+async def _completed(schedule: Schedule) -> bool:
+    try:
+        await schedule.run()
+    except Fault as fault:
+        log.warning("schedule_failed", schedule=schedule.name, fault=str(fault))
+        return False
+    except Exception:
+        log.exception("schedule_failed", schedule=schedule.name)
+        return False
+    return True
