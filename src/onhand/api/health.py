@@ -26,5 +26,5 @@ async def ready(_call: Call, services: Services) -> Reply:
 
 async def metrics(_call: Call, services: Services) -> Reply:
     """Metrics of this process."""
-    content_type, body = services.metrics()
+    body, content_type = services.metrics()
     return Reply(200, body, content_type.encode())

@@ -55,8 +55,8 @@ class Services:
     access: Access
     reader: Reader
     clock: Clock
-    metrics: Callable[[], tuple[str, bytes]]
-    """Content type and body of `/metrics`."""
+    metrics: Callable[[], tuple[bytes, str]]
+    """Body and content type of `/metrics`."""
     ready: Callable[[], Awaitable[dict[str, str]]]
     """What is not ready, by part, with the reason; empty when the service can take requests."""
     on_request: Callable[[str, str, str], None] = _ignore
