@@ -381,15 +381,6 @@ class Book:
 
     # Wiping, taking back, closing
 
-    @property
-    def has_wiped(self) -> bool:
-        """Whether the batch wiped a place of the product."""
-        return bool(self._wiped)
-
-    def wiped(self, place: str | None) -> bool:
-        """Whether the batch wiped the place."""
-        return place in self._wiped
-
     def wipe(self, place: str) -> None:
         """Forget the rows of a place, all of them zero by now, and the command ids behind its movements."""
         if self.batch.undo is not None:
