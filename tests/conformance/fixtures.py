@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from onhand.core import presets
+from onhand.core import configuration, presets
+from onhand.core.rules import Rules
 
 Document = dict[str, Any]
 
@@ -194,3 +195,11 @@ FIXTURES: dict[str, Callable[[], Document]] = {
     "FX-P totals": fx_p_totals,
     "FX-B": fx_b,
 }
+
+
+def compiled(made: Document, **switches: Any) -> Rules:
+    """Rules of a document, with measure ids 1, 2, … in the order of declaration; switches in camel case."""
+    measures = dict(enumerate(configuration.declared_measures(made), 1))
+    return configuration.compile_rules(
+        1, ENVIRONMENT, 1, made, configuration.parse_switches(switches), measures
+    )

@@ -55,7 +55,17 @@ def _differences(path: str, old: Any, new: Any) -> list[Change]:  # noqa: ANN401
             for key in {**old, **new}
             for change in _member(f"{path}.{key}" if path else key, key, old, new)
         ]
-    return [] if old == new else [Change(path, "changed", old, new)]
+    if old == new:
+        return []
+    if isinstance(old, list) and isinstance(new, list):
+        removed = [item for item in old if item not in new]
+        added = [item for item in new if item not in old]
+        if removed or added:
+            return [
+                *(Change(path, "removed", before=item) for item in removed),
+                *(Change(path, "added", after=item) for item in added),
+            ]
+    return [Change(path, "changed", old, new)]
 
 
 def _member(path: str, key: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:

@@ -129,7 +129,25 @@ class PartitionConfiguration(_Section, frozen=True, kw_only=True):
     use_dimensions: bool = False
 
 
-class Configuration(_Section, frozen=True, kw_only=True):
+class _Carried(_Section, frozen=True, kw_only=True):
+    """Properties of a document that decide nothing here; only their spelling is known."""
+
+    environment_id: Any = None
+    is_uninstalled: Any = None
+    configuration_version: Any = None
+    is_index_upgrade_in_progress: Any = None
+    default_dimensions: Any = None
+    fin_ops_configuration: Any = None
+    is_whs_enabled: Any = msgspec.field(name="isWHSEnabled", default=None)
+    whs_configuration: Any = None
+    is_partition_lock_enabled: Any = None
+    partition_lock_configuration: Any = None
+    storage_configuration: Any = None
+    on_hand_index_query_preload_storage_configuration: Any = None
+    entity_version: Any = None
+
+
+class Configuration(_Carried, frozen=True, kw_only=True):
     """The part of a document that decides something."""
 
     index_configuration: IndexConfiguration = IndexConfiguration()
@@ -199,8 +217,10 @@ def read(document: Mapping[str, Any]) -> tuple[Document, Configuration, list[Pro
 
     The typed values are the defaults when there are problems.
     """
+    if _deep(document):
+        return {}, Configuration(), [Problem("", f"The document is nested deeper than {_DEPTH_MAX} levels.")]
     problems: list[Problem] = []
-    stored = _respell(dict(document), inspect.type_info(Configuration), "", problems, 0)
+    stored = _respell(dict(document), inspect.type_info(Configuration), "", problems)
     try:
         configuration = msgspec.convert(_without_nulls(stored), Configuration, strict=False)
     except msgspec.ValidationError as fault:
@@ -216,18 +236,24 @@ def normalize(document: Mapping[str, Any]) -> Document:
     return read(document)[0]
 
 
-def _respell(value: Any, shape: inspect.Type, path: str, problems: list[Problem], depth: int) -> Any:  # noqa: ANN401 - JSON
-    if depth > _DEPTH_MAX:
-        problems.append(Problem(path, f"The document is nested deeper than {_DEPTH_MAX} levels."))
-        return None
+def _deep(document: Mapping[str, Any]) -> bool:
+    level: list[Any] = [document]
+    for _ in range(_DEPTH_MAX):
+        level = [
+            item
+            for value in level
+            for item in (value.values() if isinstance(value, Mapping) else value)
+            if isinstance(item, Mapping | list)
+        ]
+    return bool(level)
+
+
+def _respell(value: Any, shape: inspect.Type, path: str, problems: list[Problem]) -> Any:  # noqa: ANN401 - JSON
     shape, lower = _plain(shape)
     if isinstance(value, str):
         return value.strip().lower() if lower else value
     if isinstance(value, list) and isinstance(shape, inspect.ListType):
-        return [
-            _respell(item, shape.item_type, f"{path}[{n}]", problems, depth + 1)
-            for n, item in enumerate(value)
-        ]
+        return [_respell(item, shape.item_type, f"{path}[{n}]", problems) for n, item in enumerate(value)]
     if not isinstance(value, Mapping) or not isinstance(shape, inspect.StructType | inspect.DictType):
         return value
     fields: dict[str, inspect.Field] = {}
@@ -238,7 +264,7 @@ def _respell(value: Any, shape: inspect.Type, path: str, problems: list[Problem]
         name = str(key)
         item_shape: inspect.Type = inspect.AnyType()
         if isinstance(shape, inspect.DictType):
-            name = _respell(name, shape.key_type, path, problems, depth + 1)
+            name = _respell(name, shape.key_type, path, problems)
             item_shape = shape.value_type
         elif field := fields.get(name.lower()):
             name, item_shape = field.encode_name, field.type
@@ -247,7 +273,7 @@ def _respell(value: Any, shape: inspect.Type, path: str, problems: list[Problem]
             problems.append(
                 Problem(where, "This name occurs twice; upper and lower case do not matter. Keep one.")
             )
-        result[name] = _respell(item, item_shape, where, problems, depth + 1)
+        result[name] = _respell(item, item_shape, where, problems)
     return result
 
 

@@ -17,9 +17,6 @@ PLACES = 6
 MAX_UNITS = 1_000_000_000
 """Largest size of one posted quantity, in units."""
 
-MAX_LEVEL = (1 << 63) - 1
-"""Largest size of a stored level, scaled: a signed 64-bit column."""
-
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 """Arithmetic that refuses to round; independent of the caller's decimal context."""
 
