@@ -6,13 +6,13 @@ import re
 
 import asyncpg
 import pytest
-from tests.hand_made import NOW, PIECE, RESERVED, Hand, at, database, sku, wanting
 
 from onhand.core.commands import DocumentKey, Kind
 from onhand.core.keys import shard
 from onhand.core.snapshot import HoldQuery
 from onhand.storage.postgres.statements import query
 from onhand.storage.postgres.store import PostgresUnit
+from tests.hand_made import NOW, PIECE, RESERVED, Hand, at, database, sku, wanting
 
 PRODUCTS = 20_000
 A, NEW = sku("a"), at(colorid="new")
