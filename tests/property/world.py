@@ -33,6 +33,9 @@ AVAILABLE = Availability(
     {ON_HAND: 1, OUTBOUND: -1},
     frozenset({SOFT, SOFT_2}),
 )
+PRODUCT_ID = 100
+"""The same for every product: a real one depends on which product was seen first."""
+
 DIMENSIONS = ("siteid", "locationid", "colorid", "sizeid")
 
 
@@ -74,9 +77,8 @@ def product(name: str = "bike") -> ProductKey:
 class Rows:
     """Rows of one product."""
 
-    def __init__(self, product_id: int) -> None:
+    def __init__(self) -> None:
         self.counters = (0, 1, 1)
-        self.product_id = product_id
         self.positions: dict[int, PositionState] = {}
         self.stock: dict[tuple[int, int], Level] = {}
         self.holds: dict[int, HoldState] = {}
@@ -103,15 +105,15 @@ class World:
 
     def gather(self, needed: Reads, now: int) -> Snapshot:
         snapshot = Snapshot({1: 1})
-        for number, key in enumerate(sorted(needed.products)):
-            rows = self.rows.setdefault(key, Rows(100 + len(self.rows) + number))
+        for key in needed.products:
+            rows = self.rows.setdefault(key, Rows())
             snapshot.products[key] = self._product(key, rows, needed, now)
         snapshot.ids = {at: self.ids[at] for at in needed.ids if at in self.ids}
         snapshot.documents = {at: self.documents[at] for at in needed.documents if at in self.documents}
         return snapshot
 
     def _product(self, key: ProductKey, rows: Rows, needed: Reads, now: int) -> ProductState:
-        state = ProductState(rows.product_id, *rows.counters)
+        state = ProductState(PRODUCT_ID, *rows.counters)
         numbers, drawn = self._holds(key, rows, needed, now)
         state.holds = {number: copy.copy(rows.holds[number]) for number in sorted(numbers | drawn)}
         known = {at.key: at for at in rows.positions.values()}

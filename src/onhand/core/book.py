@@ -215,12 +215,15 @@ class Book:
         if self._stands:
             self._inform(at, measure, delta)
 
-    def levels(self) -> Iterator[tuple[PositionState, int, Level]]:
-        """Every level that is known, as it is now."""
-        for position, measure in [*self._state.stock.keys() - self._levels.keys(), *self._levels]:
-            at = self._positions.get(position)
-            if at is not None:
-                yield at, measure, self.level(position, measure)
+    def levels(self) -> list[tuple[PositionState, int, Level]]:
+        """Every level that is known, as it is now, in the order of position numbers and measures."""
+        found = [
+            (at, measure, self.level(position, measure))
+            for position, measure in {**self._state.stock, **self._levels}
+            if (at := self._positions.get(position)) is not None
+        ]
+        found.sort(key=lambda one: (one[0].number, one[1]))
+        return found
 
     def _own(self, position: str, measure: int) -> Level:
         """A level of the batch's own, to be changed."""
@@ -266,7 +269,12 @@ class Book:
         cells += [(cell, 0, quantity) for cell, quantity in reserved.items()]
         made = stand_of(rules.switches, rules.reservation_dimensions, cells)
         self._stands[key] = (availability, made)
+        if self.batch.undo is not None:  # it counts what the group did before, which would not be taken back
+            self.batch.undo.append(partial(self._drop_stand, key))
         return made
+
+    def _drop_stand(self, key: tuple[str, MeasureName]) -> None:
+        self._stands.pop(key, None)
 
     def _inform(self, at: PositionState, measure: int, delta: int) -> None:
         """Tell the stands of the place about a change."""
@@ -378,7 +386,7 @@ class Book:
         """Whether the batch wiped a place of the product."""
         return bool(self._wiped)
 
-    def wiped(self, place: str) -> bool:
+    def wiped(self, place: str | None) -> bool:
         """Whether the batch wiped the place."""
         return place in self._wiped
 

@@ -48,10 +48,10 @@ from onhand.core.commands import (
     Reverse,
     SetOnHand,
     Unreserve,
+    Wipe,
     Work,
 )
 from onhand.core.holds import lapse
-from onhand.core.keys import Position
 from onhand.core.onhand import assign, change, wipe
 from onhand.core.outcomes import Accepted, GroupOutcome, Outcome, Rejected, Replayed
 from onhand.core.overlay import Batch
@@ -127,16 +127,39 @@ def _repeat(book: Book, command: AnyCommand, seen: Seen | NewId) -> Outcome:
 
 
 def _forgotten(book: Book, command: AnyCommand, seen: Seen | NewId) -> bool:
-    """Whether a wipe earlier in the batch took the stored id with it: the same body acted at the same place."""
+    """Whether a wipe earlier in the batch took the stored id with it, as it takes those behind movements.
+
+    The same body acted at the same place. Whether a set moved anything only the store can tell: it is taken to
+    have; if it had not, the store finds its id twice, and the batch is decided again in parts.
+    """
     if isinstance(seen, NewId) or not book.has_wiped or seen.fingerprint != command.fingerprint:
         return False
-    position = getattr(command, "position", None)
-    if isinstance(position, Position):
-        return book.wiped(position.place)
-    number = getattr(command, "hold", None)
-    hold = book.hold(number) if isinstance(number, int) else None
-    at = book.position(hold.position) if hold is not None else None
-    return book.wiped(getattr(command, "place", "\0") if at is None else at.place)
+    accepted = seen.accepted
+    match command:
+        case ChangeOnHand():
+            moved = any(delta for _, delta in command.changes)
+        case SetOnHand():
+            moved = not accepted.stale
+        case Reserve():
+            moved = True
+        case _:
+            moved = accepted.released > 0 and not isinstance(command, ReleaseDue)
+    return moved and book.wiped(_place(book, command))
+
+
+def _place(book: Book, command: AnyCommand) -> str | None:
+    """The place that a command acts at; None when it is the whole product or an unknown hold."""
+    match command:
+        case Wipe():
+            return command.place
+        case ReleaseHold() | ExtendHold():
+            hold = book.hold(command.hold)
+            at = None if hold is None else book.position(hold.position)
+            return None if at is None else at.place
+        case ReleaseDue() | ClearReserved():
+            return None
+        case _:
+            return command.position.place
 
 
 def _group(batch: Batch, group: Group) -> GroupOutcome:

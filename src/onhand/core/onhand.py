@@ -54,8 +54,10 @@ def assign(book: Book, command: SetOnHand) -> Outcome:
 def wipe(book: Book, command: Wipe) -> Outcome:
     """Take every level of the place to zero, close its holds, and forget rows and command ids."""
     cause = Cause(Kind.WIPE, command.id, command.caller, command.reason)
-    for at, measure, level in list(book.levels()):
+    wiped = 0
+    for at, measure, level in book.levels():
         if at.place == command.place and (level.own or level.held):
+            wiped += abs(level.own)
             book.shift(at, measure, -level.own, -level.held, cause)
     for number in book.hold_numbers():
         hold = book.hold(number)
@@ -63,7 +65,7 @@ def wipe(book: Book, command: Wipe) -> Outcome:
         if hold is not None and hold.remaining and at_hold is not None and at_hold.place == command.place:
             book.change_hold(hold, 0, hold.expires_at, Kind.WIPE)
     book.wipe(command.place)
-    return Accepted()
+    return Accepted(released=wiped)
 
 
 def fits(book: Book, position: Position, deltas: Iterable[tuple[int, int]]) -> bool:

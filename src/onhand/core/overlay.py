@@ -56,7 +56,7 @@ class Batch:
 
     def forget(self, command_ids: set[CommandId]) -> None:
         """Drop ids that were accepted earlier in the batch (a wipe)."""
-        for command_id in command_ids & self._ids.keys():
+        for command_id in [known for known in self._ids if known in command_ids]:
             gone = self._ids.pop(command_id)
             if self.undo is not None:
                 self.undo.append(partial(setitem, self._ids, command_id, gone))

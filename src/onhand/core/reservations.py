@@ -146,7 +146,7 @@ def clear(book: Book, command: ClearReserved) -> Outcome:
     """Take the measures to zero everywhere and close their holds."""
     cause = Cause(Kind.CLEAR, command.id, command.caller, command.reason)
     cleared = 0
-    for at, measure, level in list(book.levels()):
+    for at, measure, level in book.levels():
         if measure in command.measures and (level.own or level.held):
             cleared += level.own
             book.shift(at, measure, -level.own, -level.held, cause)

@@ -35,7 +35,7 @@ def stocked():
 def test_all_members_are_accepted():
     world = stocked()
     group = c.Group(commands=(reserve(1, 4), reserve(2, 5, "lamp"), reserve(3, 6)))
-    outcomes = (Accepted(6, 1, 100), Accepted(5, 1, 102), Accepted(0, 2, 100))
+    outcomes = (Accepted(6, 1, 100), Accepted(5, 1, 100), Accepted(0, 2, 100))
     assert world.run([group]) == [GroupOutcome(outcomes, accepted=True)]
     world.check()
 
@@ -66,6 +66,15 @@ def test_the_state_after_a_refused_group_is_that_before_it():
     assert outcomes[2] == Accepted(0, 2, 100)
     assert outcomes[3].reason == Reason.SHORTAGE
     world.check()
+
+
+def test_availability_first_asked_for_in_a_refused_group_is_not_kept():
+    world = stocked()
+    unchecked = c.Reserve(
+        id="u", caller="web", product=product(), position=RED, measure=SOFT, quantity=8, check=False
+    )
+    refused = c.Group(commands=(unchecked, reserve(1, 3)))
+    assert world.run([refused, reserve("a", 10)])[1] == Accepted(0, 1, 100)
 
 
 def test_members_see_each_other_and_repeats_count_as_accepted():
