@@ -69,6 +69,9 @@ START_LIMIT_S = 6 * 3600.0
 STOP_LIMIT_S = 330.0
 """Longest wait for a shutdown; the guard makes it an immediate one before that."""
 
+REFUSALS_MAX = 500
+"""Failed connections to a server that says it is ready, one each 10 ms or more."""
+
 SOCKET_PATH_MAX = 103
 """Bytes of the socket's path that every system accepts (Linux 107, macOS 103)."""
 
@@ -119,11 +122,15 @@ class EmbeddedServer:
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property
-    def url(self) -> str:
-        """URL of the database, for asyncpg and psycopg alike; valid after `start`."""
+    def _sockets(self) -> Path:
         if self._socket_directory is None:
             raise EmbeddedServerError("The embedded server was not started: call start() first.")
-        return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(self._socket_directory))}&port={PORT}"
+        return self._socket_directory
+
+    @property
+    def url(self) -> str:
+        """URL of the database, for asyncpg and psycopg alike; valid after `start`."""
+        return f"postgresql://{ROLE}@/{DATABASE}?host={quote(str(self._sockets))}&port={PORT}"
 
     @property
     def process_id(self) -> int | None:
@@ -213,8 +220,8 @@ class EmbeddedServer:
             )
 
     def _start_or_join(self, account: Account | None) -> None:
+        caller_name()  # before anything is made
         binaries = find_binaries(self._bin_directory, account, self._tell)
-        caller = caller_name()
         if self._pgdata.exists():
             check_version(self._pgdata, binaries)
         else:
@@ -222,19 +229,29 @@ class EmbeddedServer:
             make_cluster(self._pgdata, binaries, account, ROLE)
         self._socket_directory = self._make_socket_directory(account)
         log = self._home / "server.log"
-        if self._locks.is_free("guard.lock"):
-            self._end_unguarded_server()
-            forget_dead_postmaster(self._pgdata)
-            write_authentication(self._pgdata, ROLE, caller, account)
-            if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
-                log.replace(log.with_name("server.log.1"))
-            with _open_log(log) as output:
-                seen = os.fstat(output.fileno()).st_size
-                self._guard = self._spawn_guard(binaries, account, output)
-        else:
-            seen = log.stat().st_size
-        self._wait_until_ready(log, seen)
-        create_database(self.url.replace(f"@/{DATABASE}?", "@/postgres?"), DATABASE)
+        while True:
+            started = self._locks.is_free("guard.lock")
+            seen = self._start_server(binaries, account, log) if started else log.stat().st_size
+            failure = self._wait_until_ready(log, seen)
+            if failure is None:
+                return
+            if started:
+                raise EmbeddedServerError(f"{failure} The whole log is {log}.")
+            # The guard that was joined is gone (it was being killed): start the server after all.
+
+    def _start_server(self, binaries: Binaries, account: Account | None, log: Path) -> int:
+        """Start a guard with its server; the size of the log before."""
+        self._end_unguarded_server()
+        forget_dead_postmaster(self._pgdata)
+        # Nobody listens there. It names a process number too, but protects nothing that the pid file does not.
+        (self._sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
+        write_authentication(self._pgdata, ROLE, caller_name(), account)
+        if log.exists() and log.stat().st_size > LOG_MAX_BYTES:
+            log.replace(log.with_name("server.log.1"))
+        with _open_log(log) as output:
+            seen = os.fstat(output.fileno()).st_size
+            self._guard = self._spawn_guard(binaries, account, output)
+        return seen
 
     def _make_socket_directory(self, account: Account | None) -> Path:
         directory = self._home / "run"
@@ -262,9 +279,7 @@ class EmbeddedServer:
     ) -> subprocess.Popen[bytes]:
         lock = self._locks.take("guard.lock", EXCLUSIVE, "the guard of the server")
         order = {
-            "command": server_command(
-                binaries, self._pgdata, self._socket_directory or self._home, PORT, durable=self._durable
-            ),
+            "command": server_command(binaries, self._pgdata, self._sockets, PORT, durable=self._durable),
             "users_lock": str(self._home / "users.lock"),
             "demotion": dict(account.demotion()) if account else {},
         }
@@ -312,31 +327,33 @@ class EmbeddedServer:
         probe = socket.socket(socket.AF_UNIX)
         with contextlib.closing(probe):
             try:
-                probe.connect(str((self._socket_directory or self._home) / f".s.PGSQL.{PORT}"))
+                probe.connect(str(self._sockets / f".s.PGSQL.{PORT}"))
             except OSError:
                 return False
             return True
 
-    def _wait_until_ready(self, log: Path, seen: int) -> None:
+    def _wait_until_ready(self, log: Path, seen: int) -> str | None:
+        """None when the server accepts connections; otherwise why it never will."""
         deadline = time.monotonic() + START_LIMIT_S
+        refusals, words = 0, "none"
         with log.open("rb") as lines:
             lines.seek(seen)
-            last = ""
-            while True:
-                process_id, status = _pid_and_status(self._pgdata)
-                if status == "ready" and process_id is not None and self._answers():
-                    return
+            while time.monotonic() < deadline and refusals < REFUSALS_MAX:
+                if _pid_and_status(self._pgdata)[1] == "ready" and self._answers():
+                    try:
+                        create_database(self.url.replace(f"@/{DATABASE}?", "@/postgres?"), DATABASE)
+                    except psycopg.OperationalError as error:  # it is being killed, or refuses us
+                        refusals, words = refusals + 1, str(error)
+                    else:
+                        return None
                 for line in lines.read().decode(errors="replace").splitlines():
-                    last = line
+                    words = line
                     if "redo" in line or "recovery" in line or "FATAL" in line:
                         self._tell(f"PostgreSQL: {line}")
-                ended = self._locks.is_free("guard.lock")
-                if ended or time.monotonic() > deadline:
-                    raise EmbeddedServerError(
-                        f"PostgreSQL did not start on {self._pgdata}. Its last words: {last or 'none'!s}. The whole "
-                        f"log is {log}."
-                    )
+                if self._locks.is_free("guard.lock"):
+                    break
                 time.sleep(POLL_S)
+        return f"PostgreSQL did not start on {self._pgdata}. Its last words: {words}."
 
     def _own_directory(self) -> None:
         owner = self._locks.claim("service.lock")
