@@ -40,6 +40,8 @@ class BatchReport(msgspec.Struct, frozen=True):
     commit_seconds: float
     events: dict[tuple[str, str, str], int]
     """(kind, outcome, reason) -> number of commands."""
+    oversold: int = 0
+    """Accepted commands that left less than nothing available where they were checked; always 0 (I1)."""
 
 
 class Probe(Protocol):
@@ -57,8 +59,8 @@ class Probe(Protocol):
     def job(self, kind: str, status: str, age_seconds: float) -> None:
         """A job changed its state."""
 
-    def audit(self, environment_id: str, drift_units: float, oversell: int) -> None:
-        """An audit ended."""
+    def audit(self, environment_id: str, drift_units: float, drifts: int) -> None:
+        """An audit ended; quantities that are astray in units, and the number of contradictions."""
 
 
 # The engine's store ------------------------------------------------------------------------------------------

@@ -3,8 +3,8 @@
 Theory of operation
 -------------------
 A submission is a function that builds a command (or a group) from the rules of its environment. It is built at
-once, so that bad input is answered without a batch, and then queued in a **lane**: the product's shard key modulo
-the number of lanes, a group by its lowest key. One task per lane takes whatever queued while the previous batch
+once, so that bad input is answered without a batch (with rules at most a second old), and then queued in a **lane**:
+the product's shard key modulo the number of lanes, a group by its lowest key. One task per lane takes whatever queued while the previous batch
 committed (no linger) and runs it as one unit: one transaction that locks and reads, a pure decision, one commit.
 Replies are sent after the commit. Lanes only spread the load: two lanes, or two processes, may touch the same
 product, because the unit locks all rows in ascending order.
@@ -22,8 +22,8 @@ the stored state is cut down in the same way: a bad command does not sink its ne
 again. The locks of `gather` wait until the lost transaction has ended, so what is read then is final. A commit is all
 or nothing: if the command ids that the decision wrote are there, with the very outcomes that it decided, it
 landed, and its outcomes are the answers as they are: a first-time caller gets `Accepted`, not `Replayed`. Otherwise it
-did not land and the same unit decides afresh. A decision that writes neither ids nor documents (a sweep) is
-decided again, because its commands do nothing the second time. If the store stays away for `settle_seconds`, the
+did not land and the same unit decides afresh. A decision that wrote neither ids nor documents had no effect but
+recorded refusals, and is decided again as well. If the store stays away for `settle_seconds`, the
 callers get `OutcomeUnknown` and may send the same ids again.
 
 **Deadlines** count from the submission to the moment before the commit is sent. A caller that went away is passed over.
@@ -34,32 +34,15 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import cast, overload
 
 import structlog
 
-from onhand.core.commands import (
-    AnyCommand,
-    ChangeOnHand,
-    ClearReserved,
-    ExtendHold,
-    Group,
-    Offset,
-    ReleaseDue,
-    ReleaseHold,
-    Reserve,
-    Reverse,
-    SetOnHand,
-    Unreserve,
-    Wipe,
-    Work,
-)
+from onhand.core.commands import AnyCommand, Group, Work
 from onhand.core.decide import decide, reads
-from onhand.core.outcomes import Accepted, GroupOutcome, Outcome, Rejected, Replayed
+from onhand.core.outcomes import GroupOutcome, Outcome, Rejected
 from onhand.core.rules import Rules
 from onhand.core.snapshot import Decision, Snapshot
 from onhand.ports import BatchReport, Clock, Probe, Store
@@ -74,6 +57,7 @@ from onhand.service.faults import (
     StoreUnavailable,
     UnknownEnvironment,
 )
+from onhand.service.parts import Part, build_again, events, landed, name, oversold, rules_of, violation
 from onhand.service.submissions import Build, Bulk, BulkItem, Lane, Submission, shard_key, weight
 
 __all__ = ["Batcher", "Build"]
@@ -82,44 +66,6 @@ log = structlog.get_logger("onhand.batcher")
 
 REBUILDS_MAX = 8
 """How often a batch follows a changed configuration before it gives up."""
-
-_NAMES: dict[type, str] = {
-    ChangeOnHand: "change",
-    SetOnHand: "set",
-    Reserve: "reserve",
-    Reverse: "reverse",
-    Unreserve: "unreserve",
-    ReleaseHold: "release",
-    ExtendHold: "extend",
-    Offset: "offset",
-    ReleaseDue: "expire",
-    ClearReserved: "clear",
-    Wipe: "wipe",
-}
-"""Command types as metrics and logs name them."""
-
-
-@dataclass(slots=True)
-class _Part:
-    """Submissions that are decided together, and how their attempts went."""
-
-    waiting: list[Submission]
-    conflicts: int = 0
-    outages: int = 0
-    rebuilds: int = 0
-    decided: Decision | None = None
-    """What the last unit decided; its outcomes are in the order of `waiting`."""
-    committing: bool = False
-    """The commit of `decided` was sent and has not been answered."""
-    committed: bool = False
-    uncertain: Decision | None = None
-    """Decision whose commit was sent and whose answer was lost."""
-    settle_until: float = 0.0
-    """Time of the event loop; 0 while no answer was lost."""
-    outdated: list[str] = field(default_factory=list)
-    """Ids of the environments whose configuration the last unit found changed."""
-    timings: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Seconds of gather, decide and commit of the last unit."""
 
 
 class Batcher:
@@ -207,7 +153,7 @@ class Batcher:
     @overload
     async def submit(
         self, environment: str | Rules, build: Callable[[Rules], Group | Rejected]
-    ) -> GroupOutcome | Rejected: ...
+    ) -> Outcome | GroupOutcome: ...
 
     async def submit(self, environment: str | Rules, build: Build) -> Outcome | GroupOutcome:
         """Decide one command or group; returns after the durable commit.
@@ -222,7 +168,10 @@ class Batcher:
         rules = await self._rules(environment) if isinstance(environment, str) else environment
         work = build(rules)
         if isinstance(work, Rejected):
-            return work
+            rules, old = await self._environments.current(rules.environment_id), rules
+            work = build(rules) if rules.version != old.version else work
+            if isinstance(work, Rejected):
+                return work
         if not self._accepting:
             raise _stopping()
         lane = self._lanes[shard_key(work) % len(self._lanes)]
@@ -246,12 +195,16 @@ class Batcher:
         """
         if not self._accepting:
             raise _stopping()
+        works = [build(rules) for build in builds]
+        if any(isinstance(work, Rejected) for work in works):
+            rules, old = await self._environments.current(rules.environment_id), rules
+            if rules.version != old.version:
+                works = [build(rules) for build in builds]
         bulk = Bulk(len(builds), self._loop.create_future())
         deadline = self._loop.time() + self._deadline_seconds
         needed = [0] * len(self._lanes)
         queued: list[tuple[int, BulkItem]] = []
-        for index, build in enumerate(builds):
-            work = build(rules)
+        for index, (build, work) in enumerate(zip(builds, works, strict=True)):
             if isinstance(work, Rejected):
                 bulk.answer(index, work)
                 continue
@@ -284,7 +237,7 @@ class Batcher:
             except Exception as error:
                 log.exception("lane_failed", lane=lane.number, submissions=len(batch))
                 for submission in batch:
-                    submission.fail(_violation(error))
+                    submission.fail(violation(error))
             except asyncio.CancelledError:
                 for submission in batch:
                     submission.fail(_stopping())
@@ -292,7 +245,7 @@ class Batcher:
 
     async def _answer(self, lane: Lane, batch: list[Submission]) -> None:
         """Answer each submission of a batch exactly once, in parts if it cannot be decided as a whole."""
-        parts = [_Part(batch)]
+        parts = [Part(batch)]
         while parts:
             part = parts.pop()
             error = await self._decide_part(lane, part)
@@ -300,16 +253,16 @@ class Batcher:
                 continue
             if len(part.waiting) > 1:
                 half = len(part.waiting) // 2
-                parts += (_Part(part.waiting[half:]), _Part(part.waiting[:half]))
+                parts += (Part(part.waiting[half:]), Part(part.waiting[:half]))
                 self._probe.fault("split", type(error).__name__, len(part.waiting))
                 continue
             if isinstance(error, Conflict):
-                self._fail(part, error)
+                part.fail(error)
             else:
-                log.error("invariant_violated", exc_info=error, command=_name(part.waiting[0].work))
-                self._fail(part, _violation(error))
+                log.error("invariant_violated", exc_info=error, command=name(part.waiting[0].work))
+                part.fail(violation(error))
 
-    async def _decide_part(self, lane: Lane, part: _Part) -> Exception | None:
+    async def _decide_part(self, lane: Lane, part: Part) -> Exception | None:
         """Answer a part, or return the error for which it has to be cut."""
         try:
             while self._still_wanted(part):
@@ -325,11 +278,13 @@ class Batcher:
                     self._reply(lane, part)
                     break
         except asyncio.CancelledError:
-            self._fail(part, _unknown() if part.committing or part.uncertain else _stopping())
+            if part.committed:
+                self._reply(lane, part)
+            part.fail(_unknown() if part.committing or part.uncertain else _stopping())
             raise
         return None
 
-    async def _unit(self, part: _Part) -> None:
+    async def _unit(self, part: Part) -> None:
         """One transaction. Leaves `decided` and committed, or `outdated`; or raises."""
         part.decided, part.outdated, part.committing, part.committed = None, [], False, False
         works = [submission.work for submission in part.waiting]
@@ -340,16 +295,16 @@ class Batcher:
                 snapshot = await unit.gather(reads(works), now)
                 gathered = perf_counter()
                 lost, part.uncertain = part.uncertain, None
-                if lost is not None and _landed(lost, works, snapshot):
+                if lost is not None and landed(lost, snapshot):
                     part.decided, part.committed = lost, True
                     return
-                rules, part.outdated = _rules_of(part.waiting, snapshot)
+                rules, part.outdated = rules_of(part.waiting, snapshot)
                 if part.outdated:
                     return
                 if lost is not None or part.waiting[0].deadline < self._loop.time():
                     self._drop_late(part)
                     works = [submission.work for submission in part.waiting]
-                decision = part.decided = decide(works, snapshot, rules, now)
+                decision = part.decided = _decide(works, snapshot, rules, now)
                 decided = perf_counter()
                 if decision.changes:
                     part.committing = True
@@ -362,7 +317,7 @@ class Batcher:
             log.exception("unit_not_closed")  # the commit was answered: the outcomes stand
         part.timings = (gathered - begun, decided - gathered, perf_counter() - decided)
 
-    async def _recover(self, part: _Part, error: Exception) -> bool:
+    async def _recover(self, part: Part, error: Exception) -> bool:
         """Prepare the next attempt, or answer the part; True when it has to be cut for this error."""
         self._probe.fault("unit", type(error).__name__, len(part.waiting))
         if isinstance(error, OutcomeUnknown) and part.committing:
@@ -370,7 +325,7 @@ class Batcher:
             part.settle_until = part.settle_until or self._loop.time() + self._settle_seconds
         if part.uncertain is not None:
             if self._loop.time() >= part.settle_until:
-                self._fail(part, _unknown())
+                part.fail(_unknown())
             elif not isinstance(error, OutcomeUnknown):
                 await self._pause(8)
         elif isinstance(error, Conflict):
@@ -383,15 +338,15 @@ class Batcher:
         elif isinstance(error, InvariantViolation) or not isinstance(error, Fault):
             return True
         else:
-            self._fail(part, error)
+            part.fail(error)
         return False
 
-    async def _rebuild(self, part: _Part) -> None:
+    async def _rebuild(self, part: Part) -> None:
         """Build the submissions of outdated environments again with the rules as they are now."""
         part.rebuilds += 1
         self._probe.fault("unit", "ConfigurationChanged", len(part.waiting))
         if part.rebuilds > REBUILDS_MAX:
-            self._fail(part, Conflict("The configuration kept changing; nothing was recorded. Try again."))
+            part.fail(Conflict("The configuration kept changing; nothing was recorded. Try again."))
             return
         for environment_id in part.outdated:
             concerned = [one for one in part.waiting if one.rules.environment_id == environment_id]
@@ -403,39 +358,41 @@ class Batcher:
                 continue
             for submission in concerned:
                 if submission.rules.version != rules.version:
-                    _build_again(submission, rules)
+                    build_again(submission, rules)
         self._drop_late(part)
 
-    def _still_wanted(self, part: _Part) -> bool:
+    def _still_wanted(self, part: Part) -> bool:
         """Whether another attempt makes sense. An uncertain part keeps its order, its decision goes by it."""
         if part.uncertain is None:
             self._drop_late(part)
             return bool(part.waiting)
         return not all(submission.answered for submission in part.waiting)
 
-    def _drop_late(self, part: _Part) -> None:
+    def _drop_late(self, part: Part) -> None:
         """Take out the submissions nobody waits for, and answer those whose deadline has passed."""
         now = self._loop.time()
-        late = 0
-        for submission in part.waiting:
-            if submission.deadline < now and not submission.answered:
-                late += 1
-                submission.fail(
-                    DeadlineExceeded("The deadline passed before the commit was sent; nothing was recorded.")
-                )
+        wanted = [submission for submission in part.waiting if not submission.answered]
+        part.waiting = [submission for submission in wanted if submission.deadline >= now]
+        late = len(wanted) - len(part.waiting)
         if late:
             self._probe.fault("lane", "DeadlineExceeded", late)
-        part.waiting = [submission for submission in part.waiting if not submission.answered]
+            for submission in wanted:
+                if submission.deadline < now:
+                    submission.fail(
+                        DeadlineExceeded(
+                            "The deadline passed before the commit was sent; nothing was recorded."
+                        )
+                    )
 
     async def _pause(self, attempt: int) -> None:
         """A jittered pause that doubles with each attempt, at most 64 times the first."""
         await asyncio.sleep(self._retry_pause_seconds * min(2**attempt, 64) * (0.5 + self._jitter()))
 
-    def _reply(self, lane: Lane, part: _Part) -> None:
+    def _reply(self, lane: Lane, part: Part) -> None:
         """Answer a committed part and report it, once for the whole part."""
         decision = part.decided
-        if decision is None:  # pragma: no cover - a unit leaves a decision, or rules to renew, or raises
-            raise AssertionError
+        if decision is None:
+            raise InvariantViolation("A unit left neither a decision nor outdated rules.")
         for submission, outcome in zip(part.waiting, decision.outcomes, strict=True):
             submission.reply(outcome)
         answered = self._loop.time() + self._deadline_seconds
@@ -449,118 +406,17 @@ class Batcher:
                 gather_seconds=gather_seconds,
                 decide_seconds=decide_seconds,
                 commit_seconds=commit_seconds,
-                events=_events(part.waiting, decision.outcomes),
+                events=events(part.waiting, decision.outcomes),
+                oversold=oversold(decision.outcomes),
             )
         )
 
-    def _fail(self, part: _Part, fault: Fault) -> None:
-        for submission in part.waiting:
-            submission.fail(fault)
-        part.waiting = []
 
-
-def _rules_of(waiting: Sequence[Submission], snapshot: Snapshot) -> tuple[dict[int, Rules], list[str]]:
-    """Rules by environment, and the ids of the environments whose submissions have to be built again."""
-    rules: dict[int, Rules] = {}
-    outdated: dict[str, None] = {}
-    last: Rules | None = None
-    for submission in waiting:
-        built_with = submission.rules
-        if built_with is last:
-            continue
-        last = built_with
-        rules[built_with.environment] = built_with
-        if snapshot.configuration.get(built_with.environment) != built_with.version:
-            outdated[built_with.environment_id] = None
-    return rules, list(outdated)
-
-
-def _build_again(submission: Submission, rules: Rules) -> None:
-    try:
-        work = submission.build(rules)
-    except Exception as error:
-        log.exception("build_failed", environment_id=rules.environment_id)
-        submission.fail(_violation(error))
-        return
-    if isinstance(work, Rejected):
-        submission.reply(work)
-    else:
-        submission.work, submission.rules = work, rules
-
-
-def _landed(lost: Decision, works: Sequence[Work], snapshot: Snapshot) -> bool:
-    """Whether the commit of a decision took place, told from what it wrote and nobody else would.
-
-    A wipe forgets the ids of its products, so they prove nothing; done again, it ends in the same state.
-    """
-    ids = lost.ids
-    if lost.wipes:
-        wiped = {product for product, _ in lost.wipes}
-        forgotten = {
-            (command.product.environment, command.kind, command.id)
-            for command in _commands(works)
-            if command.product in wiped
-        }
-        ids = [new for new in ids if (new.environment, new.kind, new.id) not in forgotten]
-    if ids:
-        for new in ids:
-            seen = snapshot.ids.get((new.environment, new.kind, new.id))
-            if seen is None or seen.fingerprint != new.fingerprint or seen.accepted != new.accepted:
-                return False
-        return True
-    return bool(lost.documents) and all(
-        (document := snapshot.documents.get(write.key)) is not None
-        and document.version == write.expected_version + 1
-        and document.body == write.body
-        for write in lost.documents
-    )
-
-
-def _commands(works: Iterable[Work]) -> Iterator[AnyCommand]:
-    for work in works:
-        if isinstance(work, Group):
-            yield from work.commands
-        else:
-            yield work
-
-
-def _events(
-    waiting: Sequence[Submission], outcomes: Sequence[Outcome | GroupOutcome]
-) -> dict[tuple[str, str, str], int]:
-    """Commands by (kind, outcome, reason). Counted by type first: a batch has few types and many commands."""
-    events: dict[tuple[str, str, str], int] = {}
-    types = Counter(zip([type(one.work) for one in waiting], map(type, outcomes), strict=True))
-    for (work, outcome), number in types.items():
-        if outcome is Accepted or outcome is Replayed:
-            events[_NAMES[work], outcome.__name__.lower(), ""] = number
-    if len(events) == len(types):
-        return events
-    for submission, outcome in zip(waiting, outcomes, strict=True):
-        pairs: Iterable[tuple[AnyCommand, Outcome]] = ()
-        if isinstance(outcome, Rejected):
-            pairs = ((command, outcome) for command in _commands([submission.work]))
-        elif isinstance(outcome, GroupOutcome):
-            pairs = zip(_commands([submission.work]), outcome.outcomes, strict=True)
-        for command, result in pairs:
-            reason = result.reason.value if isinstance(result, Rejected) else ""
-            key = _NAMES[type(command)], type(result).__name__.lower(), reason
-            events[key] = events.get(key, 0) + 1
-    return events
-
-
-def _name(work: Work) -> str:
-    """What a log line says about a submission."""
-    return "group" if isinstance(work, Group) else f"{_NAMES[type(work)]} {work.id}"
-
-
-def _violation(error: Exception) -> InvariantViolation:
-    if isinstance(error, InvariantViolation):
-        return error
-    made = InvariantViolation(
-        f"The batch could not be decided ({type(error).__name__}); nothing was recorded."
-    )
-    made.__cause__ = error
-    return made
+def _decide(works: Sequence[Work], snapshot: Snapshot, rules: Mapping[int, Rules], now: int) -> Decision:
+    decision = decide(works, snapshot, rules, now)
+    if len(decision.outcomes) != len(works):
+        raise InvariantViolation("The decision does not answer each submission once.")
+    return decision
 
 
 def _unknown() -> OutcomeUnknown:

@@ -134,6 +134,20 @@ class Environments:
             raise _unknown(environment_id)
         return self._keep(row)
 
+    async def numbered(self, environment: int) -> Rules:
+        """Rules of the environment with this number: for jobs and the sweeper, whose rows name the number.
+
+        Raises:
+            UnknownEnvironment: no environment has this number.
+        """
+        for entry in self._entries.values():
+            if entry.rules.environment == environment:
+                return entry.rules
+        for number, environment_id in await self._catalogue.environments():
+            if number == environment:
+                return await self.refresh(environment_id)
+        raise _unknown(f"number {environment}")
+
     async def load(self) -> None:
         """Fill the map at the start of the process."""
         for _, environment_id in (await self._catalogue.environments())[: self._environments_max]:
@@ -325,14 +339,9 @@ def prepare(document: Mapping[str, Any], switches: Mapping[str, Any]) -> tuple[D
 
 def provisional_measures(row: ConfigurationRow, document: Document) -> dict[int, MeasureName]:
     """The measures of a row, and a free id for each measure that only the document declares."""
-    measures = dict(row.measures)
-    known = set(measures.values())
-    free = max(measures, default=0) + 1
-    for number, name in enumerate(
-        (name for name in configuration.declared_measures(document) if name not in known), start=free
-    ):
-        measures[number] = name
-    return measures
+    known = set(row.measures.values())
+    declared = (name for name in configuration.declared_measures(document) if name not in known)
+    return {**row.measures, **dict(enumerate(declared, start=max(row.measures, default=0) + 1))}
 
 
 def _unknown(environment_id: str) -> UnknownEnvironment:

@@ -18,12 +18,12 @@ Build = Callable[[Rules], Work | Rejected]
 
 def weight(work: Work) -> int:
     """Number of commands, which is what the bounds of batches and queues count."""
-    return max(1, len(work.commands)) if type(work) is Group else 1
+    return max(1, len(work.commands)) if isinstance(work, Group) else 1
 
 
 def shard_key(work: Work) -> int:
     """Key that chooses the lane: the product's; of a group the lowest; of documents alone their own."""
-    if type(work) is Group:
+    if isinstance(work, Group):
         keys = [command.product.k for command in work.commands]
         return min(keys or [key.d for key in work.documents] or [0])
     return work.product.k

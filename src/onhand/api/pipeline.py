@@ -1,0 +1,206 @@
+"""From an ASGI request to a `Reply`: who calls, may they, how much, which rules, then the handler.
+
+The same for every route, whichever dispatcher found it. The order is: caller (401), environment and scope
+(403), rate (429), body (413), rules (404), handler. Whatever goes wrong ends in one place, which shows neither
+a stack trace nor a text of the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+import structlog
+from starlette.types import Receive, Scope
+
+from onhand.api import problems
+from onhand.api.compat.decoding import Unreadable
+from onhand.api.exchange import Call, Reply
+from onhand.api.problems import EdgeProblem
+from onhand.api.rates import Rates
+from onhand.api.route import Route
+from onhand.api.services import Services
+from onhand.core.rules import Rules
+from onhand.service.access import Forbidden, Principal, Unauthenticated
+from onhand.service.faults import DeadlineExceeded, Fault, StoreUnavailable, UnknownEnvironment
+
+_log = structlog.get_logger("onhand.api")
+
+NOBODY: Final = Principal("", frozenset(), frozenset())
+"""The caller of an open route."""
+
+EMPTY: Final = b""
+
+
+class Disconnected(Exception):  # noqa: N818 - not an error of anybody
+    """The client went away before its body was read."""
+
+
+class Pipeline:
+    """Runs routes over the services."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._limits = services.limits
+        self._rates = Rates(services.limits.requests_per_second_max, services.limits.burst_requests)
+
+    async def run(
+        self, route: Route, scope: Scope, receive: Receive, parameters: dict[str, str], request_id: bytes
+    ) -> Reply:
+        """The answer of a route to a request.
+
+        Raises:
+            Disconnected: nobody is left to answer.
+        """
+        reason = ""
+        try:
+            reply = await self._run(route, scope, receive, parameters)
+        except (Disconnected, asyncio.CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the one place where everything ends
+            reason = type(error).__name__
+            reply = _failed(route, error, request_id)
+        self._services.on_request(route.label, str(reply.status), reason)
+        return reply
+
+    async def _run(self, route: Route, scope: Scope, receive: Receive, parameters: dict[str, str]) -> Reply:
+        headers: list[tuple[bytes, bytes]] = scope["headers"]
+        environment = parameters.get("environment", "").lower()
+        authorization, length = None, None
+        for name, value in headers:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"content-length":
+                length = value
+        principal = await self._admitted(route, environment, authorization) if route.scope else NOBODY
+        if len(scope["query_string"]) > self._limits.query_bytes_max:
+            raise EdgeProblem(
+                414, "query-too-long", f"A query has at most {self._limits.query_bytes_max} bytes."
+            )
+        body = EMPTY
+        if route.reads_body:
+            body = await read_body(receive, length, self._limits.body_bytes_max)
+        call = Call(
+            route.method, principal, None, environment, body, scope["query_string"], parameters, headers
+        )
+        if environment and route.needs_rules:
+            call.rules = await self._rules(environment)
+        if route.untimed:
+            return await route.handler(call, self._services)
+        try:
+            async with asyncio.timeout(self._limits.deadline_s):
+                return await route.handler(call, self._services)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"no answer within {self._limits.deadline_s} s") from error
+
+    async def _admitted(self, route: Route, environment: str, authorization: bytes | None) -> Principal:
+        access = self._services.access
+        found = access.remembered(authorization) if authorization is not None else None
+        principal = found if found is not None else await access.authenticate(authorization)
+        if environment and not principal.may_enter(environment):
+            raise Forbidden("The token was issued for another environment.")
+        if route.scope not in principal.scopes:
+            raise Forbidden(f"The scope {route.scope} is required.")
+        wait = self._rates.wait_s(principal.client_id)
+        if wait:
+            raise _too_many(wait)
+        return principal
+
+    async def _rules(self, environment: str) -> Rules:
+        try:
+            return self._services.environments.rules(environment)
+        except UnknownEnvironment:
+            return await self._services.environments.find(environment)
+
+
+async def read_body(receive: Receive, length: bytes | None, bytes_max: int) -> bytes:
+    """The whole body, refused as soon as it is known to be too large.
+
+    Raises:
+        EdgeProblem: more than `bytes_max` bytes (413).
+        Disconnected: the client went away.
+    """
+    if length is not None and length.isdigit() and int(length[:20]) > bytes_max:
+        raise _too_large(bytes_max)
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise Disconnected
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        if len(body) > bytes_max:
+            raise _too_large(bytes_max)
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        part = message.get("body", b"")
+        size += len(part)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _too_large(bytes_max: int) -> EdgeProblem:
+    return EdgeProblem(
+        413, "body-too-large", f"A body has at most {bytes_max} bytes. Send the items in parts."
+    )
+
+
+def _too_many(wait_s: float) -> EdgeProblem:
+    problem = EdgeProblem(
+        429, "too-many-requests", f"The client sends too fast. Try again in {wait_s:.1f} s."
+    )
+    problem.headers = ((b"retry-after", str(math.ceil(wait_s)).encode()),)
+    return problem
+
+
+def _failed(route: Route, error: Exception, request_id: bytes) -> Reply:
+    """Whatever went wrong, as an answer that shows nothing of the inside."""
+    compat = route.surface == "compat"
+    refused = _refused(error)
+    if refused is not None:
+        if not compat:
+            return problems.of_edge(refused)
+        if refused.status in (401, 403):
+            return Reply(refused.status, headers=refused.headers)  # without a body, like the original
+        return problems.plain(refused.status, refused.detail, refused.headers)
+    identity = request_id.decode()
+    if isinstance(error, Fault):
+        _log.warning("request_fault", route=route.label, fault=type(error).__name__, request_id=identity)
+        if not compat:
+            return problems.of_fault(error)
+        meaning = problems.FAULTS.get(type(error), problems.FAULTS[StoreUnavailable])
+        text = f"{meaning.title}. {meaning.detail}"
+        return problems.plain(meaning.status, text, problems.retry_after(meaning))
+    _log.error("request_failed", route=route.label, request_id=identity, exc_info=error)
+    message = f"The request could not be completed. Give the operator the incident id {identity}."
+    return (
+        problems.plain(500, message)
+        if compat
+        else problems.of_edge(EdgeProblem(500, "internal-error", message))
+    )
+
+
+def _refused(error: Exception) -> EdgeProblem | None:
+    """What the edge itself refuses; None for faults and failures."""
+    if isinstance(error, EdgeProblem):
+        return error
+    if isinstance(error, Unreadable):
+        return EdgeProblem(400, "unreadable", str(error))
+    if isinstance(error, Forbidden):
+        return EdgeProblem(403, "forbidden", str(error))
+    if isinstance(error, Unauthenticated):
+        problem = EdgeProblem(401, "unauthenticated", "A valid bearer token is required.")
+        problem.headers = ((b"www-authenticate", b"Bearer"),)
+        return problem
+    return None
+
+
+def path_parameters(scope: Mapping[str, Any]) -> dict[str, str]:
+    """Placeholders that the framework's router found."""
+    return {name: str(value) for name, value in scope.get("path_params", {}).items()}

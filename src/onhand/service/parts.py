@@ -1,0 +1,177 @@
+"""A part of a batch: submissions that are decided together, and what can be told of them without deciding."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from onhand.core.commands import (
+    AnyCommand,
+    ChangeOnHand,
+    ClearReserved,
+    ExtendHold,
+    Group,
+    Offset,
+    ReleaseDue,
+    ReleaseHold,
+    Reserve,
+    Reverse,
+    SetOnHand,
+    Unreserve,
+    Wipe,
+    Work,
+)
+from onhand.core.outcomes import Accepted, GroupOutcome, Outcome, Rejected, Replayed
+from onhand.core.rules import Rules
+from onhand.core.snapshot import Decision, Snapshot
+from onhand.service.faults import Fault, InvariantViolation
+from onhand.service.submissions import Submission
+
+log = structlog.get_logger("onhand.batcher")
+
+_NAMES: dict[type, str] = {
+    ChangeOnHand: "change",
+    SetOnHand: "set",
+    Reserve: "reserve",
+    Reverse: "reverse",
+    Unreserve: "unreserve",
+    ReleaseHold: "release",
+    ExtendHold: "extend",
+    Offset: "offset",
+    ReleaseDue: "expire",
+    ClearReserved: "clear",
+    Wipe: "wipe",
+}
+"""Command types as metrics and logs name them."""
+
+
+@dataclass(slots=True)
+class Part:
+    """Submissions that are decided together, and how their attempts went."""
+
+    waiting: list[Submission]
+    conflicts: int = 0
+    outages: int = 0
+    rebuilds: int = 0
+    decided: Decision | None = None
+    """What the last unit decided; its outcomes are in the order of `waiting`."""
+    committing: bool = False
+    """The commit of `decided` was sent and has not been answered."""
+    committed: bool = False
+    uncertain: Decision | None = None
+    """Decision whose commit was sent and whose answer was lost."""
+    settle_until: float = 0.0
+    """Time of the event loop; 0 while no answer was lost."""
+    outdated: list[str] = field(default_factory=list)
+    """Ids of the environments whose configuration the last unit found changed."""
+    timings: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Seconds of gather, decide and commit of the last unit."""
+
+    def fail(self, fault: Fault) -> None:
+        """Answer all with the fault."""
+        for submission in self.waiting:
+            submission.fail(fault)
+        self.waiting = []
+
+
+def rules_of(waiting: Sequence[Submission], snapshot: Snapshot) -> tuple[dict[int, Rules], list[str]]:
+    """Rules by environment, and the ids of the environments whose submissions have to be built again."""
+    rules: dict[int, Rules] = {}
+    outdated: dict[str, None] = {}
+    last: Rules | None = None
+    for submission in waiting:
+        built_with = submission.rules
+        if built_with is last:
+            continue
+        last = built_with
+        rules[built_with.environment] = built_with
+        if snapshot.configuration.get(built_with.environment) != built_with.version:
+            outdated[built_with.environment_id] = None
+    return rules, list(outdated)
+
+
+def build_again(submission: Submission, rules: Rules) -> None:
+    """Build a submission with other rules; one that is now refused, or fails to build, is answered."""
+    try:
+        work = submission.build(rules)
+    except Exception as error:
+        log.exception("build_failed", environment_id=rules.environment_id)
+        submission.fail(violation(error))
+        return
+    if isinstance(work, Rejected):
+        submission.reply(work)
+    else:
+        submission.work, submission.rules = work, rules
+
+
+def landed(lost: Decision, snapshot: Snapshot) -> bool:
+    """Whether the commit of a decision took place, told from what it wrote and nobody else would."""
+    if lost.ids:
+        for new in lost.ids:
+            seen = snapshot.ids.get((new.environment, new.kind, new.id))
+            if seen is None or seen.fingerprint != new.fingerprint or seen.accepted != new.accepted:
+                return False
+        return True
+    written = {write.key: write for write in lost.documents}  # the last write of each
+    return bool(written) and all(
+        (document := snapshot.documents.get(key)) is not None
+        and document.version == write.expected_version + 1
+        and document.body == write.body
+        for key, write in written.items()
+    )
+
+
+def _commands(works: Iterable[Work]) -> Iterator[AnyCommand]:
+    for work in works:
+        if isinstance(work, Group):
+            yield from work.commands
+        else:
+            yield work
+
+
+def events(
+    waiting: Sequence[Submission], outcomes: Sequence[Outcome | GroupOutcome]
+) -> dict[tuple[str, str, str], int]:
+    """Commands by (kind, outcome, reason). Counted by type first: a batch has few types and many commands."""
+    counted: dict[tuple[str, str, str], int] = {}
+    types = Counter(zip([type(one.work) for one in waiting], map(type, outcomes), strict=True))
+    for (work_type, outcome_type), number in types.items():
+        if outcome_type is Accepted or outcome_type is Replayed:
+            counted[_NAMES[work_type], outcome_type.__name__.lower(), ""] = number
+    if len(counted) == len(types):
+        return counted
+    for submission, outcome in zip(waiting, outcomes, strict=True):
+        pairs: Iterable[tuple[AnyCommand, Outcome]] = ()
+        if isinstance(outcome, Rejected):
+            pairs = ((command, outcome) for command in _commands([submission.work]))
+        elif isinstance(outcome, GroupOutcome):
+            pairs = zip(_commands([submission.work]), outcome.outcomes, strict=True)
+        for command, result in pairs:
+            reason = result.reason.value if isinstance(result, Rejected) else ""
+            key = _NAMES[type(command)], type(result).__name__.lower(), reason
+            counted[key] = counted.get(key, 0) + 1
+    return counted
+
+
+def oversold(outcomes: Iterable[Outcome | GroupOutcome]) -> int:
+    """How many checked reservations were accepted beyond what was available: none, or `decide` is wrong (I1)."""
+    return sum(1 for outcome in outcomes if type(outcome) is Accepted and outcome.available < 0)
+
+
+def name(work: Work) -> str:
+    """What a log line says about a submission."""
+    return "group" if isinstance(work, Group) else f"{_NAMES[type(work)]} {work.id}"
+
+
+def violation(error: Exception) -> InvariantViolation:
+    """The fault that stands for a contradiction in the stored state or a defect of ours."""
+    if isinstance(error, InvariantViolation):
+        return error
+    made = InvariantViolation(
+        f"The batch could not be decided ({type(error).__name__}); nothing was recorded."
+    )
+    made.__cause__ = error
+    return made

@@ -1,0 +1,462 @@
+"""The ports in memory: a store with faults on demand, a reader over it, a catalogue and a clock that stands still.
+
+Doubles of the ports for tests of the service; they know no rule of the engine and decide nothing.
+"""
+# ruff: noqa: ARG002 - doubles keep the signatures of the ports
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import Any
+
+import msgspec
+
+from onhand.core import configuration
+from onhand.core.commands import Document, DocumentKey
+from onhand.core.keys import ProductKey, decode
+from onhand.core.rules import MeasureName
+from onhand.core.snapshot import (
+    CommandId,
+    Decision,
+    HoldState,
+    Level,
+    Movement,
+    PositionState,
+    ProductState,
+    Reads,
+    Refusal,
+    Seen,
+    Snapshot,
+)
+from onhand.core.stock import ProductStock, StockRow
+from onhand.ports import BatchReport, ConfigurationRow, JobRow, ProductAudit, StockFilter
+from onhand.service.faults import Conflict, InvariantViolation, OutcomeUnknown, StoreUnavailable
+
+
+class StillClock:
+    """A clock that moves only when told."""
+
+    def __init__(self, now_us: int = 1_700_000_000_000_000) -> None:
+        self.now = now_us
+
+    def now_us(self) -> int:
+        return self.now
+
+
+class Ear:
+    """A probe that remembers."""
+
+    def __init__(self) -> None:
+        self.batches: list[BatchReport] = []
+        self.faults: Counter[tuple[str, str]] = Counter()
+        self.audits: list[tuple[str, float, int]] = []
+        self.jobs: list[tuple[str, str]] = []
+
+    def batch(self, report: BatchReport) -> None:
+        self.batches.append(report)
+
+    def fault(self, where: str, name: str, affected: int) -> None:
+        self.faults[where, name] += affected
+
+    def request(self, route: str, outcome: str, reason: str) -> None:
+        raise AssertionError("the service answers no requests")
+
+    def job(self, kind: str, status: str, age_seconds: float) -> None:
+        self.jobs.append((kind, status))
+
+    def audit(self, environment_id: str, drift_units: float, drifts: int) -> None:
+        self.audits.append((environment_id, drift_units, drifts))
+
+
+class Mishap(Enum):
+    """What happens to one unit."""
+
+    NONE = auto()
+    GATHER_CONFLICT = auto()
+    GATHER_UNAVAILABLE = auto()
+    COMMIT_CONFLICT = auto()
+    COMMIT_UNAVAILABLE = auto()
+    COMMIT_VIOLATION = auto()
+    LOST_BUT_LANDED = auto()
+    LOST_AND_GONE = auto()
+    BROKEN_AFTER_COMMIT = auto()
+
+
+@dataclass
+class Product:
+    """Rows of one product."""
+
+    product_id: int
+    organization: str
+    name: str
+    version: int = 0
+    next_position: int = 1
+    next_hold: int = 1
+    positions: dict[int, PositionState] = field(default_factory=dict)
+    shown: dict[str, Any] = field(default_factory=dict)
+    stock: dict[tuple[int, int], Level] = field(default_factory=dict)
+    holds: dict[int, HoldState] = field(default_factory=dict)
+    movements: list[Movement] = field(default_factory=list)
+
+
+class MemoryStore:
+    """A `Store` and the part of `Reader` that jobs, audits and queries use. One unit at a time, as if all locked."""
+
+    def __init__(self, versions: Callable[[], dict[int, int]] = dict) -> None:
+        self.versions = versions
+        self.products_: dict[ProductKey, Product] = {}
+        self.ids: dict[CommandId, Seen] = {}
+        self.documents: dict[DocumentKey, Document] = {}
+        self.refused: list[Refusal] = []
+        self.mishaps: Iterable[Mishap] = iter(())
+        self.before_gather: Callable[[Reads], None] = lambda _: None
+        self.before_commit: Callable[[Decision], None] = lambda _: None
+        self.gate: asyncio.Event | None = None
+        """While set and not open, units wait in `gather`."""
+        self.units = 0
+        self.commits = 0
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[MemoryUnit]:
+        mishap = next(iter(self.mishaps), Mishap.NONE)
+        self.units += 1
+        async with self._lock:
+            yield MemoryUnit(self, mishap)
+            if mishap is Mishap.BROKEN_AFTER_COMMIT:
+                raise StoreUnavailable("broken after the commit")
+
+    def product(self, key: ProductKey) -> Product:
+        return self.products_[key]
+
+    def own(self, key: ProductKey, position: str, measure: int) -> int:
+        """Level of a measure, 0 when nothing is stored."""
+        product = self.products_.get(key)
+        if product is None:
+            return 0
+        return sum(
+            level.own
+            for (number, stored), level in product.stock.items()
+            if stored == measure and product.positions[number].key == position
+        )
+
+    def apply(self, decision: Decision) -> None:  # noqa: C901 - one loop a list of the decision
+        """Write a decision, all of it or, with a taken command id, nothing."""
+        self._wipe(decision)
+        if any((new.environment, new.kind, new.id) in self.ids for new in decision.ids):
+            raise Conflict("duplicate id")
+        for new in decision.positions:
+            at, product = new.position, self.products_[new.product]
+            product.positions[new.number] = PositionState(new.number, at.key, at.place, at.cell)
+            product.shown[at.key] = at.shown
+        for level in decision.levels:
+            self.products_[level.product].stock[level.position, level.measure] = Level(
+                level.own, level.finer, level.held
+            )
+        for key, number, time in decision.set_at:
+            self.products_[key].positions[number].set_at = time or None
+        for hold in decision.new_holds:
+            product = self.products_[hold.product]
+            product.holds[hold.number] = HoldState(
+                hold.number,
+                product.positions[hold.position].key,
+                hold.measure,
+                hold.quantity,
+                hold.remaining,
+                hold.owner,
+                hold.expires_at,
+                decision.now,
+            )
+        for change in decision.holds:
+            stored = self.products_[change.product].holds[change.number]
+            stored.remaining, stored.expires_at = change.remaining, change.expires_at
+        for movement in decision.movements:
+            self.products_[movement.product].movements.append(movement)
+        for new_id in decision.ids:
+            self.ids[new_id.environment, new_id.kind, new_id.id] = Seen(new_id.fingerprint, new_id.accepted)
+        self.refused += decision.refusals
+        for write in decision.documents:
+            self.documents[write.key] = Document(write.key, write.expected_version + 1, write.body)
+        for counters in decision.products:
+            product = self.products_[counters.product]
+            product.version = counters.version
+            product.next_position, product.next_hold = counters.next_position, counters.next_hold
+        self.commits += 1
+
+    def _wipe(self, decision: Decision) -> None:
+        for key, place in decision.wipes:
+            product = self.products_[key]
+            wiped = {number for number, at in product.positions.items() if at.place == place}
+            for at in [at for at in product.stock if at[0] in wiped]:
+                del product.stock[at]
+            for movement in product.movements:
+                if movement.position in wiped:
+                    self.ids.pop((key.environment, movement.kind, movement.command_id), None)
+
+    # Reader ------------------------------------------------------------------------------------------------
+
+    async def products(self, environment: int, after: ProductKey | None, limit: int) -> list[ProductKey]:
+        keys = sorted(key for key in self.products_ if key.environment == environment)
+        return [key for key in keys if after is None or key > after][:limit]
+
+    async def products_at(self, environment: int, organization: str, place: str) -> list[ProductKey]:
+        return sorted(
+            key
+            for key, product in self.products_.items()
+            if (key.environment, key.organization) == (environment, organization)
+            and any(product.positions[number].place == place for number, _ in product.stock)
+        )
+
+    async def due_products(self, now_us: int, limit: int) -> list[ProductKey]:
+        return sorted(
+            key
+            for key, product in self.products_.items()
+            if any(
+                hold.remaining and (hold.expires_at or now_us + 1) <= now_us
+                for hold in product.holds.values()
+            )
+        )[:limit]
+
+    async def partitions(self, environment: int, *, by_location: bool) -> list[tuple[str, str, str]]:
+        found = {
+            (key.organization, "" if by_location else key.product, product.positions[number].place)
+            for key, product in self.products_.items()
+            if key.environment == environment
+            for number, _ in product.stock
+        }
+        return sorted(found)
+
+    async def stock(self, which: StockFilter, now_us: int) -> list[ProductStock]:
+        found = []
+        for key, product in sorted(
+            self.products_.items(), key=lambda item: (item[0].organization, item[0].product)
+        ):
+            if (
+                key.environment != which.environment
+                or (which.organizations is not None and key.organization not in which.organizations)
+                or (which.products is not None and key.product not in which.products)
+            ):
+                continue
+            rows = [
+                StockRow(at.key, at.cell, measure, level.own, level.finer)
+                for (number, measure), level in product.stock.items()
+                if (at := product.positions[number])
+                and (which.places is None or at.place in which.places)
+                and (which.records or at.key == at.cell)
+            ]
+            if rows:
+                found.append(ProductStock(key, product.organization, product.name, rows, dict(product.shown)))
+        return found
+
+    async def audit(self, products: Sequence[ProductKey]) -> list[ProductAudit]:
+        return [self._audit(key, self.products_[key]) for key in products]
+
+    def _audit(self, key: ProductKey, product: Product) -> ProductAudit:
+        names = {number: at.key for number, at in product.positions.items()}
+        folded: Counter[tuple[str, int]] = Counter()
+        for movement in product.movements:
+            folded[names[movement.position], movement.measure] += movement.delta
+        holds: Counter[tuple[str, int]] = Counter()
+        for hold in product.holds.values():
+            holds[hold.position, hold.measure] += hold.remaining
+        return ProductAudit(
+            product=key,
+            version=product.version,
+            stock={
+                (names[number], measure): (level.own, level.finer, level.held)
+                for (number, measure), level in product.stock.items()
+            },
+            cells={at.key: at.cell for at in product.positions.values()},
+            folded=dict(folded),
+            open_holds=dict(holds),
+            sequences=len(product.movements),
+        )
+
+
+class MemoryUnit:
+    """One transaction of a `MemoryStore`."""
+
+    def __init__(self, store: MemoryStore, mishap: Mishap) -> None:
+        self._store = store
+        self._mishap = mishap
+
+    async def gather(self, reads: Reads, now_us: int) -> Snapshot:
+        store = self._store
+        if store.gate is not None:
+            await store.gate.wait()
+        await asyncio.sleep(0)
+        store.before_gather(reads)
+        if self._mishap is Mishap.GATHER_CONFLICT:
+            raise Conflict("deadlock")
+        if self._mishap is Mishap.GATHER_UNAVAILABLE:
+            raise StoreUnavailable("no connection")
+        snapshot = Snapshot(configuration=store.versions())
+        for key, (organization, name) in sorted(reads.products.items()):
+            product = store.products_.setdefault(key, Product(len(store.products_) + 1, organization, name))
+            snapshot.products[key] = ProductState(
+                product_id=product.product_id,
+                version=product.version,
+                next_position=product.next_position,
+                next_hold=product.next_hold,
+                positions={at.key: copy(at) for at in product.positions.values()},
+                stock={
+                    (product.positions[number].key, measure): copy(level)
+                    for (number, measure), level in product.stock.items()
+                },
+                holds={number: copy(hold) for number, hold in product.holds.items()},
+            )
+        snapshot.ids = {key: store.ids[key] for key in reads.ids if key in store.ids}
+        snapshot.documents = {
+            key: store.documents.get(key, Document(key, 0, b"")) for key in sorted(reads.documents)
+        }
+        return snapshot
+
+    async def commit(self, decision: Decision) -> None:
+        store = self._store
+        await asyncio.sleep(0)
+        store.before_commit(decision)
+        match self._mishap:
+            case Mishap.COMMIT_CONFLICT:
+                raise Conflict("serialization")
+            case Mishap.COMMIT_UNAVAILABLE:
+                raise StoreUnavailable("shut down")
+            case Mishap.COMMIT_VIOLATION:
+                raise InvariantViolation("a CHECK said no")
+            case Mishap.LOST_AND_GONE:
+                raise OutcomeUnknown("lost, rolled back")
+            case Mishap.LOST_BUT_LANDED:
+                store.apply(decision)
+                raise OutcomeUnknown("lost, committed")
+            case _:
+                store.apply(decision)
+
+
+class MemoryCatalogue:
+    """The part of `Catalogue` that environments and jobs use."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, list[ConfigurationRow]] = {}
+        self.jobs: dict[str, JobRow] = {}
+        self.reads = 0
+        self.used: set[int] = set()
+        self.stocked = False
+        self.failing: Exception | None = None
+
+    def versions(self) -> dict[int, int]:
+        """What `gather` reports."""
+        return {rows[-1].environment: rows[-1].version for rows in self.rows.values()}
+
+    async def environments(self) -> list[tuple[int, str]]:
+        self._read()
+        return [(rows[-1].environment, environment_id) for environment_id, rows in self.rows.items()]
+
+    async def configuration(self, environment_id: str, version: int | None = None) -> ConfigurationRow | None:
+        self._read()
+        rows = self.rows.get(environment_id, [])
+        wanted = [row for row in rows if version is None or row.version == version]
+        return wanted[-1] if wanted else None
+
+    def _read(self) -> None:
+        self.reads += 1
+        if self.failing is not None:
+            raise self.failing
+
+    async def history(self, environment: int) -> list[ConfigurationRow]:
+        return [
+            row for rows in self.rows.values() for row in reversed(rows) if row.environment == environment
+        ]
+
+    async def create_environment(
+        self, environment_id: str, document: dict[str, Any], switches: dict[str, Any], by: str
+    ) -> ConfigurationRow:
+        measures: dict[int, MeasureName] = dict(enumerate(configuration.declared_measures(document), start=1))
+        row = ConfigurationRow(
+            environment=len(self.rows) + 1,
+            environment_id=environment_id,
+            version=1,
+            document=document,
+            switches=switches,
+            measures=measures,
+            applied_at=datetime(2026, 1, 1, tzinfo=UTC),
+            applied_by=by,
+            reason="",
+        )
+        self.rows[environment_id] = [row]
+        return row
+
+    async def rename_environment(self, old_id: str, new_id: str) -> bool:
+        rows = self.rows.pop(old_id, None)
+        if rows is None:
+            return False
+        self.rows[new_id] = [msgspec.structs.replace(row, environment_id=new_id) for row in rows]
+        return True
+
+    async def delete_environment(self, environment_id: str) -> bool:
+        if self.stocked:
+            return False
+        return self.rows.pop(environment_id, None) is not None
+
+    async def apply_configuration(
+        self,
+        environment: int,
+        expected_version: int,
+        document: dict[str, Any],
+        switches: dict[str, Any],
+        reservation_dimensions: tuple[str, ...],
+        partition: tuple[str, ...],
+        by: str,
+        reason: str,
+    ) -> ConfigurationRow | None:
+        rows = next(rows for rows in self.rows.values() if rows[-1].environment == environment)
+        last = rows[-1]
+        if last.version != expected_version:
+            return None
+        measures = dict(last.measures)
+        for name in configuration.declared_measures(document):
+            if name not in measures.values():
+                measures[max(measures) + 1] = name
+        rows.append(
+            msgspec.structs.replace(
+                last,
+                version=last.version + 1,
+                document=document,
+                switches=switches,
+                measures=measures,
+                applied_by=by,
+                reason=reason,
+            )
+        )
+        return rows[-1]
+
+    async def used_measures(self, environment: int) -> set[int]:
+        return self.used
+
+    async def has_stock(self, environment: int) -> bool:
+        return self.stocked
+
+    async def create_job(self, job: JobRow, by: str) -> None:
+        self.jobs[job.job_id] = job
+
+    async def job(self, job_id: str) -> JobRow | None:
+        self._read()
+        return self.jobs.get(job_id)
+
+    async def update_job(self, job_id: str, status: str, progress: int, message: str) -> None:
+        self.jobs[job_id] = msgspec.structs.replace(
+            self.jobs[job_id], status=status, progress=progress, message=message
+        )
+
+    async def unfinished_jobs(self) -> list[JobRow]:
+        return [job for job in self.jobs.values() if job.status in ("Queued", "Running")]
+
+
+def dimensions_of(key: str) -> dict[str, str]:
+    """Dimension values of a position key."""
+    return dict(decode(key))

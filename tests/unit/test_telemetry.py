@@ -1,0 +1,159 @@
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.parser import text_string_to_metric_families
+
+from onhand.ports import BatchReport
+from onhand.telemetry import SECONDS, Durations, Metrics, configure_logging, redact
+
+
+def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    content_type, body = metrics.exposition()
+    assert content_type.startswith("text/plain")
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+def report(**changes) -> BatchReport:
+    values = {
+        "lane": 0,
+        "size": 3,
+        "queued": 7,
+        "waited_seconds": [0.02, 0.003, 0.003],
+        "gather_seconds": 0.002,
+        "decide_seconds": 0.0001,
+        "commit_seconds": 0.004,
+        "events": {("reserve", "accepted", ""): 2, ("reserve", "rejected", "shortage"): 1},
+    }
+    return BatchReport(**{**values, **changes})
+
+
+def test_a_batch_shows_in_all_its_metrics():
+    metrics = Metrics()
+    metrics.batch(report())
+    metrics.batch(report())
+    found = samples(metrics)
+    accepted = frozenset({("kind", "reserve"), ("outcome", "accepted"), ("reason", "")})
+    refused = frozenset({("kind", "reserve"), ("outcome", "rejected"), ("reason", "shortage")})
+    assert found["onhand_commands_total", accepted] == 4
+    assert found["onhand_commands_total", refused] == 2
+    assert found["onhand_submission_seconds_count", frozenset()] == 6
+    assert found["onhand_batch_commands_count", frozenset()] == 2
+    assert found["onhand_lane_queue_commands", frozenset({("lane", "0")})] == 7
+    assert found["onhand_commit_seconds_sum", frozenset()] == pytest.approx(0.008)
+    assert found["onhand_oversell_violations_total", frozenset()] == 0
+
+
+def test_an_oversell_raises_the_alarm_counter():
+    metrics = Metrics()
+    metrics.batch(report(oversold=1))
+    assert samples(metrics)["onhand_oversell_violations_total", frozenset()] == 1
+
+
+def test_requests_faults_jobs_and_audits_are_counted():
+    metrics = Metrics()
+    metrics.request("/onhand/reserve", "rejected", "shortage")
+    metrics.fault("unit", "Conflict", 12)
+    metrics.job("ReservationResyncJob", "Succeeded", 3.5)
+    metrics.audit("shop", 2.5, 1)
+    found = samples(metrics)
+    route = frozenset({("route", "/onhand/reserve"), ("outcome", "rejected"), ("reason", "shortage")})
+    assert found["onhand_requests_total", route] == 1
+    assert found["onhand_faults_total", frozenset({("where", "unit"), ("fault", "Conflict")})] == 12
+    assert found["onhand_job_age_seconds", frozenset({("kind", "ReservationResyncJob")})] == 3.5
+    assert found["onhand_drift_units", frozenset({("environment", "shop")})] == 2.5
+
+
+def test_label_sets_are_bounded(monkeypatch):
+    monkeypatch.setattr("onhand.telemetry.LABEL_SETS_MAX", 3)
+    metrics = Metrics()
+    for number in range(10):
+        metrics.request(f"/r{number}", "ok", "")
+    other = frozenset({("route", "other"), ("outcome", "other"), ("reason", "other")})
+    found = samples(metrics)
+    assert found["onhand_requests_total", other] == 7
+    assert sum(value for (name, _), value in found.items() if name == "onhand_requests_total") == 10
+
+
+@given(st.lists(st.lists(st.floats(0, 20)), max_size=5))
+def test_bulk_observation_equals_the_library_observing_one_by_one(batches):
+    registry = CollectorRegistry()
+    theirs = Histogram("x", "x", buckets=SECONDS, registry=registry)
+    ours = Durations("x", "x")
+    for batch in batches:
+        for seconds in batch:
+            theirs.observe(seconds)
+        ours.add(list(batch))
+    expected = {
+        (sample.name, sample.labels.get("le")): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+    found = {
+        (sample.name, sample.labels.get("le")): sample.value
+        for family in ours.collect()
+        for sample in family.samples
+    }
+    assert found == pytest.approx(expected)
+
+
+@pytest.fixture
+def logs(capsys) -> Iterator[None]:
+    """Put the logging of the test run back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_json_logs_carry_events_of_both_kinds_without_secrets(logs, capsys):
+    configure_logging("json", "info")
+    structlog.get_logger("onhand.test").info(
+        "connected",
+        dsn="postgresql://app:hunter2@db/onhand",
+        client_secret="s3",  # noqa: S106 - a decoy
+    )
+    logging.getLogger("uvicorn").warning("Authorization: Bearer abc.def")
+    logging.getLogger("uvicorn").debug("not shown")
+    first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert first["event"] == "connected"
+    assert first["dsn"] == "postgresql://app:[redacted]@db/onhand"
+    assert first["client_secret"] == "[redacted]"  # noqa: S105 - what replaces it
+    assert (first["level"], first["logger"]) == ("info", "onhand.test")
+    assert second["event"] == "Authorization: Bearer [redacted]"
+
+
+def test_console_logs_show_errors_with_their_cause(logs, capsys):
+    configure_logging("console", "INFO")
+    try:
+        int("wrong")
+    except ValueError:
+        structlog.get_logger("onhand.test").exception("failed", order="1")
+    text = capsys.readouterr().err
+    assert "failed" in text
+    assert "ValueError" in text
+
+
+@pytest.mark.parametrize(
+    ("event", "kept"),
+    [
+        ({"nested": {"password": "x", "user": "u"}}, {"nested": {"password": "[redacted]", "user": "u"}}),
+        ({"list": ["Basic dXNlcjpwdw=="]}, {"list": ["Basic [redacted]"]}),
+        ({"event": "got eyJhbGciOi.eyJzdWIi.c2ln here"}, {"event": "got [redacted] here"}),
+        ({"event": "plain", "quantity": 5, "token": ""}, {"event": "plain", "quantity": 5, "token": ""}),
+    ],
+)
+def test_secrets_are_redacted_wherever_they_hide(event, kept):
+    assert redact(None, "info", event) == kept
