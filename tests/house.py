@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from tests.memory import Ear, MemoryCatalogue, MemoryStore, StillClock
-from tests.shop import ON_HAND, key
-
 from onhand.core import presets
 from onhand.core.quantities import SCALE
 from onhand.core.rules import Rules
 from onhand.ports import ConfigurationRow
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from tests.memory import Ear, MemoryCatalogue, MemoryStore, StillClock
+from tests.shop import ON_HAND, key
 
 SHOP = "shop"
 

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from tests.memory import Ear, MemoryCatalogue, MemoryStore, Mishap, StillClock
-from tests.shop import ON_HAND, change, key, reserve
 
 from onhand.core.commands import Kind
 from onhand.core.outcomes import Accepted, Rejected, Replayed
@@ -17,6 +15,8 @@ from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.faults import Fault, OutcomeUnknown
+from tests.memory import Ear, MemoryCatalogue, MemoryStore, Mishap, StillClock
+from tests.shop import ON_HAND, change, key, reserve
 
 NODE = "siteid=1&locationid=11"
 PRODUCTS = ("bike", "helmet", "bell")

@@ -1,11 +1,11 @@
 import pytest
-from tests.memory import Ear, MemoryCatalogue
 
 from onhand.core.keys import product_key
 from onhand.core.quantities import SCALE
 from onhand.ports import ConfigurationRow, ProductAudit
 from onhand.service.auditor import Auditor, AuditReport, drifts
 from onhand.service.environments import Environments
+from tests.memory import Ear, MemoryCatalogue
 
 CELL = "siteid=1&locationid=11&colorid=red"
 LOT = f"{CELL}&batchid=b1"

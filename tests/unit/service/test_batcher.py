@@ -2,9 +2,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from tests.house import SHOP, House, settle
-from tests.memory import Mishap
-from tests.shop import change, reserve
 
 from onhand.core.commands import Document, DocumentKey, DocumentWrite, Group
 from onhand.core.outcomes import Accepted, GroupOutcome, Reason, Rejected, Replayed
@@ -21,6 +18,9 @@ from onhand.service.faults import (
     StoreUnavailable,
     UnknownEnvironment,
 )
+from tests.house import SHOP, House, settle
+from tests.memory import Mishap
+from tests.shop import change, reserve
 
 
 @pytest.fixture

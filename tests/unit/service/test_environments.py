@@ -2,12 +2,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.memory import MemoryCatalogue
 
 from onhand.core import presets
 from onhand.ports import ConfigurationRow
 from onhand.service.environments import Environments, Problems
 from onhand.service.faults import StoreUnavailable, UnknownEnvironment
+from tests.memory import MemoryCatalogue
 
 
 class Time:

@@ -3,9 +3,6 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from tests.house import SHOP, House, settle
-from tests.memory import Mishap
-from tests.shop import change, key, reserve
 
 from onhand.core.commands import Kind
 from onhand.core.outcomes import Accepted, Reason, Rejected, Replayed
@@ -15,6 +12,9 @@ from onhand.service.auditor import Auditor
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import RESYNC, Jobs
 from onhand.service.queries import Queries
+from tests.house import SHOP, House, settle
+from tests.memory import Mishap
+from tests.shop import change, key, reserve
 
 NODE = "siteid=1&locationid=11"
 

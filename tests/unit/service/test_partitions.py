@@ -2,7 +2,6 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.conformance.fixtures import compiled, fx_l, fx_s
 
 from onhand.service.partitions import (
     PartitionKey,
@@ -10,6 +9,7 @@ from onhand.service.partitions import (
     partition_by_location,
     partition_by_product,
 )
+from tests.conformance.fixtures import compiled, fx_l, fx_s
 
 BY_LOCATION = compiled(fx_l())
 BY_PRODUCT = compiled(fx_s())

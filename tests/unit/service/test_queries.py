@@ -1,14 +1,14 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.house import SHOP, House
-from tests.shop import change, reserve
 
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.quantities import SCALE
 from onhand.ports import ConfigurationRow
 from onhand.service.faults import UnknownEnvironment
 from onhand.service.queries import ExactQuery, IndexQuery, OnHandPage, Queries
+from tests.house import SHOP, House
+from tests.shop import change, reserve
 
 
 @pytest.fixture
