@@ -51,5 +51,5 @@ docs: setup ## regenerate the reference pages from the code
 lock: setup ## renew the hashed requirements (needs uv)
 	for name in runtime dev bench; do uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements/$$name.in -o requirements/$$name.txt; done
 
-clean: ## remove the virtual environment and the demo's data
-	rm -rf $(VENV) .onhand
+clean: ## remove the virtual environment and caches, never data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The demo: a retailer, three channels, an audit."""

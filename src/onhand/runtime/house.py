@@ -1,0 +1,213 @@
+"""Everything that stands on the database, built and taken down in reverse order.
+
+`opened` is for the service, which owns the embedded database of its data directory. `visited` is for administrative
+commands, which may come while the service runs: they join its database, and start and stop it only if they are
+alone. The schema of the embedded database is brought up to date without asking; that of your own server only when
+asked to (`onhand migrate`, or the setting `migrate`), because other processes may use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import psycopg
+
+from onhand.ports import Clock, Reader
+from onhand.service.access import Access, AccessSettings
+from onhand.service.auditor import Auditor
+from onhand.service.batcher import Batcher
+from onhand.service.environments import Environments
+from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSettings
+from onhand.service.faults import StoreUnavailable
+from onhand.service.jobs import Jobs
+from onhand.service.queries import Queries
+from onhand.settings import Settings
+from onhand.storage.postgres import migrate
+from onhand.storage.postgres.catalogue import PostgresCatalogue
+from onhand.storage.postgres.embedded import EmbeddedServer, EmbeddedServerError, reachable_data_directory
+from onhand.storage.postgres.pool import Database, open_pool
+from onhand.storage.postgres.reader import PostgresReader
+from onhand.storage.postgres.store import PostgresStore
+from onhand.telemetry import Metrics
+
+Tell = Callable[[str], None]
+"""Is told, a line at a time, what takes long."""
+
+VISITOR_CONNECTIONS = 3
+"""Connections of an administrative command: it works on one thing at a time."""
+
+
+class SystemClock:
+    """The machine's clock; implements `ports.Clock`."""
+
+    def now_us(self) -> int:
+        """Microseconds since 1970, UTC."""
+        return time.time_ns() // 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """The services over an open database. Lanes and schedules are not running yet."""
+
+    settings: Settings
+    url: str
+    """URL of the database, with its password if it has one: never to be shown."""
+    pool: Database
+    clock: Clock
+    reader: Reader
+    environments: Environments
+    batcher: Batcher
+    queries: Queries
+    jobs: Jobs
+    auditor: Auditor
+    access: Access
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def opened(settings: Settings, tell: Tell) -> AsyncIterator[House]:
+    """The services for the process that serves.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached, belongs to another service, or its schema does not fit.
+    """
+    async with _database(settings, tell, visitor=False) as url:
+        await _fit_schema(url, upgrade=settings.embedded or settings.migrate)
+        async with _built(settings, url, settings.pool_max) as house:
+            yield house
+
+
+@asynccontextmanager
+async def visited(settings: Settings, tell: Tell) -> AsyncIterator[House]:
+    """The services for an administrative command, beside a running service or alone.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached, or its schema does not fit.
+    """
+    async with _database(settings, tell, visitor=True) as url:
+        await _fit_schema(url, upgrade=settings.embedded)
+        async with _built(settings, url, VISITOR_CONNECTIONS) as house:
+            yield house
+
+
+async def migrated(settings: Settings, tell: Tell) -> str:
+    """Bring the schema up to date and return its version.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached, or its schema is newer than this program.
+    """
+    async with _database(settings, tell, visitor=True) as url:
+        return await _fit_schema(url, upgrade=True)
+
+
+def described(settings: Settings) -> str:
+    """The database in words, without user and password."""
+    if settings.database_url is None:
+        return f"embedded PostgreSQL in {reachable_data_directory(settings.data_directory)}"
+    parts = urlsplit(settings.database_url.get_secret_value())
+    return f"PostgreSQL at {parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+@asynccontextmanager
+async def _database(settings: Settings, tell: Tell, *, visitor: bool) -> AsyncIterator[str]:
+    """URL of a database that accepts connections."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    try:
+        server = EmbeddedServer(
+            reachable_data_directory(settings.data_directory),
+            bin_directory=settings.pg_bindir,
+            on_progress=tell,
+            visitor=visitor,
+        )
+        url = await asyncio.to_thread(server.start)
+    except EmbeddedServerError as error:
+        raise StoreUnavailable(str(error)) from error
+    try:
+        yield url
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+async def _fit_schema(url: str, *, upgrade: bool) -> str:
+    try:
+        if upgrade:
+            return await asyncio.to_thread(migrate.upgrade, url)
+        await asyncio.to_thread(migrate.check, url)
+    except migrate.SchemaError as error:
+        raise StoreUnavailable(str(error)) from error
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable(f"The database cannot be reached: {error}") from error
+    return migrate.head()
+
+
+@asynccontextmanager
+async def _built(settings: Settings, url: str, connections: int) -> AsyncIterator[House]:
+    pool = await open_pool(
+        url,
+        connections_min=min(settings.lanes + 1, connections),
+        connections_max=connections,
+        statement_timeout_ms=settings.statement_timeout_ms,
+        statement_cache=settings.statement_cache,
+    )
+    try:
+        house = _build(settings, url, pool)
+        await house.environments.load()
+        yield house
+    finally:
+        await pool.close()
+
+
+def _build(settings: Settings, url: str, pool: Database) -> House:
+    clock, metrics = SystemClock(), Metrics()
+    reader, catalogue, store = PostgresReader(pool), PostgresCatalogue(pool), PostgresStore(pool)
+    environments = Environments(catalogue)
+    batcher = Batcher(
+        store,
+        environments,
+        clock,
+        probe=metrics,
+        lanes=settings.lanes,
+        batch_max=settings.batch_max,
+        lane_queue_max=settings.lane_queue_max,
+        deadline_seconds=settings.deadline_ms / 1_000,
+        conflict_retries=settings.conflict_retries,
+        drain_seconds=settings.shutdown_seconds,
+    )
+    return House(
+        settings=settings,
+        url=url,
+        pool=pool,
+        clock=clock,
+        reader=reader,
+        environments=environments,
+        batcher=batcher,
+        queries=Queries(reader, environments, clock),
+        jobs=Jobs(reader, catalogue, batcher, environments, clock, probe=metrics),
+        auditor=Auditor(reader, environments, probe=metrics),
+        access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
+        metrics=metrics,
+    )
+
+
+def _access_settings(settings: Settings) -> AccessSettings:
+    return AccessSettings(
+        mode=settings.auth,
+        issuer=settings.public_url,
+        token_life_s=settings.token_seconds,
+        static_key=settings.static_token.get_secret_value() if settings.static_token else "",
+    )
+
+
+def _external_issuer(settings: Settings, clock: Clock) -> ExternalIssuer | None:
+    if settings.oidc_issuer is None:
+        return None
+    return ExternalIssuer(
+        ExternalIssuerSettings(issuer=settings.oidc_issuer, audience=settings.oidc_audience or ""), clock
+    )
