@@ -71,11 +71,28 @@ class Cluster:
         if self._user:
             identity = pwd.getpwnam(self._user)
             os.chown(data, identity.pw_uid, identity.pw_gid)
-        options = ["-D", str(data), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--data-checksums"]
-        made = subprocess.run([self._bin / "initdb", *options], user=self._user, capture_output=True, text=True, check=False)
+        options = [
+            "-D",
+            str(data),
+            "-U",
+            SUPERUSER,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--data-checksums",
+        ]
+        made = subprocess.run(
+            [self._bin / "initdb", *options], user=self._user, capture_output=True, text=True, check=False
+        )
         if made.returncode:
-            raise RuntimeError(f"initdb failed in {data}: {made.stderr.strip()}. Name another folder with --data.")
-        settings = SETTINGS | {"port": str(self.port), "listen_addresses": "127.0.0.1", "unix_socket_directories": ""}
+            raise RuntimeError(
+                f"initdb failed in {data}: {made.stderr.strip()}. Name another folder with --data."
+            )
+        settings = SETTINGS | {
+            "port": str(self.port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+        }
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "postgresql.log").open("wb") as log:
             self._server = subprocess.Popen(
@@ -86,7 +103,9 @@ class Cluster:
             [self._bin / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)], check=False
         ).returncode:
             if self._server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'postgresql.log').read_text()[-2000:]}")
+                raise RuntimeError(
+                    f"PostgreSQL did not start: {(self.folder / 'postgresql.log').read_text()[-2000:]}"
+                )
             time.sleep(0.05)
 
     def stop(self) -> None:

@@ -14,16 +14,21 @@ BODY = (
     b'{"reservationId":"7a1d2c3b-0000-5000-8000-000000000000","id":"ohre~0","processingStatus":"success",'
     b'"message":"","statusCode":200,"afrFailure":false,"afrQuantity":1}'
 )
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (len(BODY), BODY)
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s" % (
+    len(BODY),
+    BODY,
+)
 
 
 class Constant(asyncio.Protocol):
     """Answers each chunk that ends a body."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Answer when the chunk ends a body."""
         if data.endswith((b"}", b"]")):
             self.transport.write(ANSWER)
 

@@ -15,9 +15,8 @@ BUCKETS = (LONGEST_US.bit_length() - BITS) * STEPS + STEPS
 def bucket(us: int) -> int:
     """Index of the bucket that holds a latency of `us` microseconds."""
     if us < STEPS:
-        return us if us > 0 else 0
-    if us > LONGEST_US:
-        us = LONGEST_US
+        return max(0, us)
+    us = min(us, LONGEST_US)
     shift = us.bit_length() - 1 - BITS
     return (shift << BITS) + (us >> shift)
 
@@ -44,8 +43,7 @@ class Histogram:
         """Count one latency."""
         self.counts[bucket(us)] += 1
         self.total += 1
-        if us > self.longest:
-            self.longest = us
+        self.longest = max(self.longest, us)
 
     def quantile(self, share: float) -> int:
         """Microseconds that at least `share` of the latencies do not exceed; 0 when nothing was counted."""

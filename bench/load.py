@@ -91,6 +91,7 @@ class Connection(asyncio.Protocol):
         self.due = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send what is to be replayed, or ask for work."""
         self.transport = transport
         self.buffer = b""
         self.needed = 0
@@ -107,6 +108,7 @@ class Connection(asyncio.Protocol):
             self.transport.write(request)
 
     def data_received(self, data: bytes) -> None:
+        """Collect an answer."""
         if self.buffer:
             data = self.buffer + data
         if len(data) < self.needed:
@@ -131,6 +133,7 @@ class Connection(asyncio.Protocol):
         self.run.answered(self, int(data[9:12]), data)
 
     def connection_lost(self, _: Exception | None) -> None:
+        """Tell the run."""
         self.transport = None
         self.run.broken(self)
 
@@ -146,6 +149,7 @@ class Run:
         self.success = load.success.encode()
         self.statuses: dict[int, int] = {}
         self.idle: list[Connection] = []
+        self.opening: set[asyncio.Task[None]] = set()
         self.backlog: list[float] = []
         self.backlog_head = 0
         self.sent = 0
@@ -184,6 +188,11 @@ class Run:
                 await self.done.wait()
         except TimeoutError:
             self.result.unanswered = self.in_flight
+        self.done.set()
+        for connection in connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.gather(*self.opening, return_exceptions=True)
         return self._conclude(_cpu_s() - cpu)
 
     async def _open_loop(self, rate: float) -> None:
@@ -230,7 +239,9 @@ class Run:
         """Count an answer."""
         self.statuses[status] = self.statuses.get(status, 0) + 1
         if status == 503 and self.load.replay:
-            asyncio.get_running_loop().call_later(RETRY_S, connection.send, connection.request, connection.due)
+            asyncio.get_running_loop().call_later(
+                RETRY_S, connection.send, connection.request, connection.due
+            )
             return
         now = time.perf_counter()
         if status == 200:
@@ -257,8 +268,8 @@ class Run:
                 self._finished()
         if self.load.replay:
             task = asyncio.ensure_future(self._reconnect(connection))
-            connections_being_opened.add(task)
-            task.add_done_callback(connections_being_opened.discard)
+            self.opening.add(task)
+            task.add_done_callback(self.opening.discard)
 
     async def _reconnect(self, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -286,9 +297,6 @@ class Run:
         result.latency_us = self.histogram.summary()
         result.cpu_us_per_request = cpu_s * 1e6 / max(1, self.sent)
         return result
-
-
-connections_being_opened: set[asyncio.Task[None]] = set()
 
 
 def _cpu_s() -> float:

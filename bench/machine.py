@@ -47,7 +47,10 @@ def fdatasync_us(folder: Path) -> dict[str, float]:
     finally:
         os.close(descriptor)
         path.unlink()
-    return {"median": round(statistics.median(times), 1), "p90": round(statistics.quantiles(times, n=10)[-1], 1)}
+    return {
+        "median": round(statistics.median(times), 1),
+        "p90": round(statistics.quantiles(times, n=10)[-1], 1),
+    }
 
 
 def resident_mb(pid: int) -> float:

@@ -17,12 +17,14 @@ STOP_S = 20.0
 class Server:
     """A process that answers HTTP on a port of this machine."""
 
-    def __init__(self, name: str, command: list[str], port: int, log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, command: list[str], port: int, log: Path, environment: dict[str, str] | None = None
+    ) -> None:
         self.name = name
         self.port = port
         self._command = command
         self._log = log
-        self._environment = os.environ | (environment or {})
+        self._environment = clean_environment() | (environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -72,3 +74,8 @@ def uvicorn(application: str, port: int, *options: str) -> list[str]:
         "--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning",
         "--no-proxy-headers", "--no-server-header", "--backlog", "4096", *options,
     ]  # fmt: skip
+
+
+def clean_environment() -> dict[str, str]:
+    """The caller's environment without settings of onhand, which would change what is measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ONHAND_")}

@@ -69,7 +69,9 @@ def item(number: int) -> tuple[bytes, bytes]:
 class Requests:
     """Complete HTTP requests for one target; only the command id is filled in while measuring."""
 
-    def __init__(self, path: str, headers: dict[str, str], keys: Keys, run: str, seed: int, bulk: int = 1) -> None:
+    def __init__(  # noqa: PLR0913 - the parts of a request
+        self, path: str, headers: dict[str, str], keys: Keys, run: str, seed: int, bulk: int = 1
+    ) -> None:
         self._keys = keys.draw(seed)
         self._bulk = bulk
         self._run = run
@@ -77,7 +79,11 @@ class Requests:
         opening, closing = item(0)
         each = len(opening) + ID_LENGTH + len(closing)
         length = each if bulk == 1 else bulk * (each + 1) + 1
-        names = {"Host": "localhost", "Content-Type": "application/json", "Content-Length": str(length)} | headers
+        names = {
+            "Host": "localhost",
+            "Content-Type": "application/json",
+            "Content-Length": str(length),
+        } | headers
         lines = "".join(f"{name}: {value}\r\n" for name, value in names.items())
         self._head = f"POST {path} HTTP/1.1\r\n{lines}\r\n".encode()
         self._start = self._head + opening

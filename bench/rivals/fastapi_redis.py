@@ -44,7 +44,10 @@ async def reserve(body: ReserveBody) -> Answer:
     accepted, available, *hold = reply.decode().split()
     if accepted == "1":
         return Answer(
-            reservation_id=hold[0], id=f"ohre~{body.id}", processing_status="success", afr_quantity=int(available)
+            reservation_id=hold[0],
+            id=f"ohre~{body.id}",
+            processing_status="success",
+            afr_quantity=int(available),
         )
     return Answer(
         reservation_id="",

@@ -49,7 +49,10 @@ class Answer(BaseModel):
 async def lifespan(application: FastAPI) -> AsyncIterator[None]:
     """Open and close the pool."""
     async with asyncpg.create_pool(
-        os.environ["RIVAL_DATABASE"], min_size=CONNECTIONS, max_size=CONNECTIONS, server_settings={"jit": "off"}
+        os.environ["RIVAL_DATABASE"],
+        min_size=CONNECTIONS,
+        max_size=CONNECTIONS,
+        server_settings={"jit": "off"},
     ) as pool:
         application.state.pool = pool
         yield
@@ -127,7 +130,10 @@ async def reserve(body: ReserveBody) -> Answer:
             body.id,
         )
         await session.execute(
-            "INSERT INTO request (request_id, available, hold_id) VALUES ($1, $2, $3)", body.id, available, hold
+            "INSERT INTO request (request_id, available, hold_id) VALUES ($1, $2, $3)",
+            body.id,
+            available,
+            hold,
         )
     return _success(body.id, hold, available)
 

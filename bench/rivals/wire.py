@@ -33,6 +33,8 @@ class Answer(msgspec.Struct, rename="camel"):
 def answer(request_id: str, *, accepted: bool, available: int, hold: int | None) -> Answer:
     """The envelope of an outcome."""
     if accepted:
-        return Answer(str(hold), f"ohre~{request_id}", "success", "", 200, afr_failure=False, afr_quantity=available)
+        return Answer(
+            str(hold), f"ohre~{request_id}", "success", "", 200, afr_failure=False, afr_quantity=available
+        )
     message = f"not enough stock: {available} available"
     return Answer("", f"ohre~{request_id}", "failure", message, 500, afr_failure=True, afr_quantity=available)
