@@ -18,9 +18,9 @@ from bench.cluster import Cluster, free_port
 from bench.goals import TARGETS
 from bench.load import Load
 from bench.phases import PHASES
-from bench.processes import Server
+from bench.processes import Server, say
 from bench.report import Report, missed, save, table
-from bench.session import FULL, QUICK, Session, generate, say
+from bench.session import FULL, QUICK, Session, generate
 from bench.workload import Keys
 
 ROOT = Path(__file__).resolve().parent.parent

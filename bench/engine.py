@@ -18,6 +18,7 @@ from onhand.runtime import opened
 from onhand.settings import Settings
 
 from bench.fill import CELL, DIMENSIONS, PLACE
+from bench.processes import say
 from bench.workload import ORGANIZATION, Keys, product
 from onhand.core.commands import Reserve
 from onhand.core.keys import Position, product_key
@@ -53,9 +54,10 @@ class Driven(msgspec.Struct):
 async def main(drive: Drive) -> Driven:
     """Submit until the time is over."""
     settings = Settings(database_url=drive.url, log_level="warning")  # type: ignore[arg-type]
-    async with opened(settings) as services:
-        batcher = services.batcher
-        rules: Rules = await services.environments.find(drive.environment)
+    async with opened(settings, say) as house:
+        batcher = house.batcher
+        await batcher.start()
+        rules: Rules = await house.environments.find(drive.environment)
         measure = rules.measures["iv", "softreserved"]
         position = Position(CELL, PLACE, CELL, DIMENSIONS, DIMENSIONS)
         keys = drive.keys.draw(drive.seed)
@@ -90,6 +92,7 @@ async def main(drive: Drive) -> Driven:
         cpu = _cpu_s()
         await asyncio.gather(*(call() for _ in range(drive.callers)))
         cpu = _cpu_s() - cpu
+        await batcher.stop()
     return Driven(
         totals["measured"] / drive.seconds,
         totals["accepted"],

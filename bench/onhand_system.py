@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import ClassVar
 
 import asyncpg
 from onhand.runtime import opened
@@ -11,11 +12,10 @@ from onhand.settings import Settings
 
 from bench.cluster import Cluster
 from bench.fill import fill
-from bench.processes import Server
+from bench.processes import Server, say
 from bench.systems import PLENTY, TOKEN, Books, System
 
 ENVIRONMENT = "bench"
-SERVE = [sys.executable, "-c", "from onhand.cli.main import main; main()", "serve"]
 
 CONTRADICTIONS = {
     "oversold": """
@@ -52,6 +52,7 @@ CONTRADICTIONS = {
 class Onhand(System):
     """One `onhand serve` over a filled database."""
 
+    COMMAND: ClassVar[list[str]] = [sys.executable, "-m", "onhand", "serve"]
     name = "onhand"
     title = "onhand"
     durability = "PostgreSQL as configured for all: a reply follows a flushed commit"
@@ -81,13 +82,13 @@ class Onhand(System):
         """Create the database, the environment and its stock; returns the seconds of the fill."""
         self.url = await self._cluster.create(self.name)
         settings = Settings(database_url=self.url, migrate=True, log_level="warning")  # type: ignore[arg-type]
-        async with opened(settings) as services:
-            await services.environments.create(ENVIRONMENT, "standalone", "bench")
+        async with opened(settings, say) as house:
+            await house.environments.create(ENVIRONMENT, "standalone", "bench")
         return await fill(self.url, ENVIRONMENT, skus, self._pieces)
 
     def serve(self) -> Server:
         """Start the service."""
-        self.server = Server(self.name, SERVE, self.port, self._log, self.environment)
+        self.server = Server(self.name, self.COMMAND, self.port, self._log, self.environment)
         self.server.start()
         return self.server
 

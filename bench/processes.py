@@ -79,3 +79,8 @@ def uvicorn(application: str, port: int, *options: str) -> list[str]:
 def clean_environment() -> dict[str, str]:
     """The caller's environment without settings of onhand, which would change what is measured."""
     return {name: value for name, value in os.environ.items() if not name.startswith("ONHAND_")}
+
+
+def say(text: str) -> None:
+    """Tell what is going on."""
+    print(text, file=sys.stderr, flush=True)

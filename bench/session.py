@@ -12,7 +12,7 @@ import msgspec
 from bench.cluster import Cluster
 from bench.load import Load, Result
 from bench.machine import resident_mb
-from bench.processes import clean_environment
+from bench.processes import clean_environment, say
 from bench.report import Report
 from bench.systems import NotMeasured, System
 from bench.workload import Keys
@@ -159,7 +159,3 @@ async def highest_memory(pid: int, during: asyncio.Task[Any]) -> float:
         await asyncio.wait([during], timeout=0.5)
     return max(highest, resident_mb(pid))
 
-
-def say(text: str) -> None:
-    """Tell what is going on."""
-    print(text, file=sys.stderr, flush=True)
