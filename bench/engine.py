@@ -7,6 +7,7 @@ one list of commands in flight.
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import sys
 import time
@@ -15,6 +16,7 @@ import msgspec
 import uvloop
 from onhand.core.quantities import SCALE
 from onhand.runtime import opened
+from onhand.runtime.serving import GC_THRESHOLDS
 from onhand.settings import Settings
 
 from bench.fill import CELL, DIMENSIONS, PLACE
@@ -89,6 +91,9 @@ async def main(drive: Drive) -> Driven:
                 if measure_from <= time.perf_counter() <= until:
                     totals["measured"] += len(outcomes)
 
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         cpu = _cpu_s()
         await asyncio.gather(*(call() for _ in range(drive.callers)))
         cpu = _cpu_s() - cpu

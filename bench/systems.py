@@ -77,7 +77,7 @@ class System(ABC):
 
     def load(self, **more: object) -> Load:
         """A load for this system."""
-        return Load(port=self.port, path=self.path, headers=self.headers, **more)  # type: ignore[arg-type]
+        return Load(**({"port": self.port, "path": self.path, "headers": self.headers} | more))  # type: ignore[arg-type]
 
 
 class SqlRival(System):
