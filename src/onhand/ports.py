@@ -9,9 +9,13 @@ from typing import Any, Protocol
 
 import msgspec
 
+from onhand.core import stock
 from onhand.core.commands import Kind
 from onhand.core.keys import Dimensions, ProductKey
 from onhand.core.snapshot import Decision, Reads, Snapshot
+
+StockRow = stock.StockRow
+ProductStock = stock.ProductStock
 
 
 class Clock(Protocol):
@@ -64,32 +68,6 @@ class StockFilter(msgspec.Struct, frozen=True):
     """Place keys (`Position.place`)."""
     records: bool
     """Also read the records below the cells (lots, serial numbers, pallets …)."""
-
-
-class StockRow(msgspec.Struct, frozen=True):
-    """Stock of one measure at one position, expired holds already taken off."""
-
-    position: str
-    """Folded key; `keys.decode` gives its dimensions."""
-    cell: str
-    """Key of its cell; equal to `position` for a cell."""
-    measure: int
-    own: int
-    finer: int
-    """Cells: sum of the records below."""
-
-
-class ProductStock(msgspec.Struct):
-    """Stock of one product."""
-
-    product: ProductKey
-    organization: str
-    """As first seen."""
-    name: str
-    """The product id as first seen."""
-    rows: list[StockRow]
-    shown: dict[str, Dimensions]
-    """Position key -> dimension values as first seen."""
 
 
 class HoldRow(msgspec.Struct, frozen=True, kw_only=True):

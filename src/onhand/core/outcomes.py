@@ -30,6 +30,7 @@ class Reason(enum.StrEnum):
     HOLD_CLOSED = "hold-closed"
     HOLD_TOO_SMALL = "hold-too-small"
     PAYLOAD_MISMATCH = "payload-mismatch"
+    DUPLICATE_ID = "duplicate-id"
     STALE_DOCUMENT = "stale-document"
     GROUP_MEMBER_REFUSED = "group-member-refused"
     TOO_COMPLEX = "too-complex"

@@ -19,7 +19,11 @@ CommandId = tuple[int, Kind, str]
 
 
 class HoldQuery(msgspec.Struct, frozen=True):
-    """Open holds to read, oldest first, until their remaining quantities reach `quantity`."""
+    """Open holds to read, oldest first, until their remaining quantities reach `quantity`.
+
+    Due holds and holds that `Reads.holds` asks for do not count towards the quantity: the batch may close them
+    otherwise, and what is drawn must still be covered by those that are left.
+    """
 
     product: ProductKey
     position: str
@@ -42,10 +46,12 @@ class Reads:
     positions: set[tuple[ProductKey, str]] = field(default_factory=set)
     """Read these positions and their stock, cells or not."""
     holds: set[tuple[ProductKey, int]] = field(default_factory=set)
-    """Read these holds by number, with the stock of their position's place."""
+    """Read these holds by number, open or closed, with the stock of their position, of its cell and of its place."""
     hold_queries: dict[HoldQuery, None] = field(default_factory=dict)
     all_holds: set[tuple[ProductKey, str | None]] = field(default_factory=set)
     """Read every open hold of the product (at one place, or at all); for clean-up and wipe only."""
+    records: set[tuple[ProductKey, str | None]] = field(default_factory=set)
+    """Read every position, cell or not, with its stock (at one place, or at all); for clean-up and wipe only."""
     ids: list[CommandId] = field(default_factory=list)
     documents: set[DocumentKey] = field(default_factory=set)
 
@@ -102,7 +108,8 @@ class ProductState:
     stock: dict[tuple[str, int], Level] = field(default_factory=dict)
     """(position key, measure id) -> level. A missing key was never stored."""
     holds: dict[int, HoldState] = field(default_factory=dict)
-    """Those asked for, and always every hold that is due (`expires_at <= now`) and still open."""
+    """Those asked for, and always every hold that is due (`expires_at <= now`) and still open, with the stock of
+    its position and of its cell."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -238,15 +245,19 @@ class Decision:
     positions: list[NewPosition] = field(default_factory=list)
     levels: list[LevelChange] = field(default_factory=list)
     set_at: list[tuple[ProductKey, int, int]] = field(default_factory=list)
-    """(product, position number, time) of set-on-hand."""
+    """(product, position number, time) of set-on-hand; the time 0 forgets it after a wipe."""
     new_holds: list[NewHold] = field(default_factory=list)
     holds: list[HoldChange] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     ids: list[NewId] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     documents: list[DocumentWrite] = field(default_factory=list)
+    """In order; a document that two groups of the batch write stands here twice, its versions one apart."""
     wipes: list[tuple[ProductKey, str]] = field(default_factory=list)
-    """(product, place): delete stock rows, and the command ids of its movements; close nothing else."""
+    """(product, place): delete stock rows, and the command ids of its stored movements; close nothing else.
+
+    Applied before the rest of the decision: `levels` and `ids` hold what came after the wipe.
+    """
 
     @property
     def changes(self) -> bool:

@@ -1,0 +1,468 @@
+"""One product's working state in a batch.
+
+Every change goes through a few methods here, which keep the projections together: `own` with its movement (I5),
+`held` with the holds (I2), `finer` of the cell above a record, and the stands that answer questions of
+availability.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from onhand.core.availability import Plain, stand_of
+from onhand.core.commands import Kind, Reserve
+from onhand.core.keys import Dimensions, Position, ProductKey, decode
+from onhand.core.rules import Availability, MeasureName, Rules
+from onhand.core.snapshot import (
+    Decision,
+    HoldChange,
+    HoldState,
+    Level,
+    LevelChange,
+    Movement,
+    NewHold,
+    NewPosition,
+    PositionState,
+    ProductChange,
+    ProductState,
+)
+
+if TYPE_CHECKING:
+    from onhand.core.overlay import Batch
+
+NO_LEVEL = Level()
+"""What is read where nothing was stored; never written to."""
+
+
+class Hold:
+    """A hold that the batch looks at or changes."""
+
+    __slots__ = ("changed", "closed_by", "expires_at", "measure", "number", "owner", "position", "remaining")
+
+    def __init__(self, state: HoldState) -> None:
+        self.number = state.number
+        self.position = state.position
+        self.measure = state.measure
+        self.owner = state.owner
+        self.remaining = state.remaining
+        self.expires_at = state.expires_at
+        self.closed_by: Kind | None = None
+        self.changed = False
+
+    def restore(
+        self, remaining: int, expires_at: int | None, closed_by: Kind | None, *, changed: bool
+    ) -> None:
+        """Take a change back."""
+        self.remaining = remaining
+        self.expires_at = expires_at
+        self.closed_by = closed_by
+        self.changed = changed
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Whom a movement names (I5)."""
+
+    kind: Kind
+    command_id: str
+    caller: str
+    reason: str = ""
+
+
+class Book:
+    """Working state of one product."""
+
+    __slots__ = (
+        "_entered",
+        "_holds",
+        "_levels",
+        "_new_hold_keys",
+        "_new_holds",
+        "_pools",
+        "_positions",
+        "_set_at",
+        "_stands",
+        "_state",
+        "_wiped",
+        "batch",
+        "due",
+        "key",
+        "lapsed",
+        "next_hold",
+        "next_position",
+        "rules",
+        "version",
+    )
+
+    def __init__(self, batch: Batch, key: ProductKey, state: ProductState) -> None:
+        self.batch = batch
+        self.key = key
+        self.rules = batch.rules.get(key.environment)
+        self.version = state.version
+        self.next_position = state.next_position
+        self.next_hold = state.next_hold
+        self.due: list[int] = []
+        """Open holds that lapse before the next work on the product is decided."""
+        self.lapsed = 0
+        """Scaled: how much lapsed when the current work touched the product."""
+        self._state = state
+        self._levels: dict[tuple[str, int], Level] = {}
+        self._positions: dict[str, PositionState] = state.positions
+        self._entered: list[NewPosition] = []
+        self._holds: dict[int, Hold] = {}
+        self._new_holds: list[NewHold] = []
+        self._new_hold_keys: list[str] = []
+        """Position key of each new hold."""
+        self._pools: dict[tuple[str, int, str], deque[int]] | None = None
+        self._set_at: dict[str, int] = {}
+        self._stands: dict[tuple[str, MeasureName], tuple[Availability, Plain]] = {}
+        self._wiped: set[str] = set()
+        if state.holds:
+            now = batch.now
+            self.due = sorted(
+                hold.number
+                for hold in state.holds.values()
+                if hold.remaining > 0 and hold.expires_at is not None and hold.expires_at <= now
+            )
+
+    @property
+    def product_id(self) -> int:
+        """Opaque handle of the product."""
+        return self._state.product_id
+
+    # Positions
+
+    def position(self, key: str) -> PositionState | None:
+        """A known position."""
+        return self._positions.get(key)
+
+    def enter(self, position: Position) -> PositionState:
+        """The position, new if it was not known; so is the cell above it."""
+        known = self._positions.get(position.key)
+        if known is not None:
+            return known
+        if position.cell != position.key:
+            self._enter_cell(position.cell, position.place, position.shown)
+        if self._positions is self._state.positions:
+            self._positions = dict(self._positions)
+        number = self.next_position
+        self.next_position += 1
+        made = PositionState(number, position.key, position.place, position.cell)
+        self._positions[position.key] = made
+        self._entered.append(NewPosition(self.key, number, position))
+        if self.batch.undo is not None:
+            self.batch.undo.append(partial(self._positions.pop, position.key))
+        return made
+
+    def _enter_cell(self, cell: str, place: str, shown: Dimensions) -> None:
+        if cell not in self._positions:
+            folded = decode(cell)
+            names = {name for name, _ in folded}
+            self.enter(Position(cell, place, cell, folded, tuple(pair for pair in shown if pair[0] in names)))
+
+    def set_at(self, at: PositionState) -> int | None:
+        """Latest time of a set-on-hand at the position."""
+        return self._set_at.get(at.key, at.set_at)
+
+    def note_set(self, at: PositionState, time: int) -> None:
+        """Remember the time of a set-on-hand."""
+        self._set_at[at.key] = time
+
+    # Levels
+
+    def level(self, position: str, measure: int) -> Level:
+        """The level as it is now; not to be changed."""
+        at = (position, measure)
+        level = self._levels.get(at)
+        if level is None:
+            level = self._state.stock.get(at, NO_LEVEL)
+            if self._wiped and level is not NO_LEVEL and self._place(position) in self._wiped:
+                return NO_LEVEL
+        return level
+
+    def shift(  # noqa: PLR0913 - the columns of one change
+        self, at: PositionState, measure: int, delta: int, held: int, cause: Cause, hold: int | None = None
+    ) -> None:
+        """Change `own` and `held`; the movement, the cell's `finer` and the stands follow."""
+        level = self._own(at.key, measure)
+        level.own += delta
+        level.held += held
+        if not delta:
+            return
+        self.version += 1
+        self.batch.decision.movements.append(
+            Movement(
+                self.key,
+                self.version,
+                at.number,
+                measure,
+                delta,
+                level.own,
+                cause.kind,
+                cause.command_id,
+                cause.caller,
+                hold,
+                cause.reason,
+            )
+        )
+        if at.cell != at.key:
+            self._enter_cell(at.cell, at.place, decode(at.cell))
+            self._own(at.cell, measure).finer += delta
+        if self._stands:
+            self._inform(at, measure, delta)
+
+    def levels(self) -> Iterator[tuple[PositionState, int, Level]]:
+        """Every level that is known, as it is now."""
+        for position, measure in [*self._state.stock.keys() - self._levels.keys(), *self._levels]:
+            at = self._positions.get(position)
+            if at is not None:
+                yield at, measure, self.level(position, measure)
+
+    def _own(self, position: str, measure: int) -> Level:
+        """A level of the batch's own, to be changed."""
+        at = (position, measure)
+        undo = self.batch.undo
+        level = self._levels.get(at)
+        if level is None:
+            stored = self.level(position, measure)
+            level = self._levels[at] = Level(stored.own, stored.finer, stored.held)
+            if undo is not None:
+                undo.append(partial(self._levels.pop, at))
+        elif undo is not None:
+            undo.append(partial(_restore, level, level.own, level.finer, level.held))
+        return level
+
+    def _place(self, position: str) -> str | None:
+        at = self._positions.get(position)
+        return None if at is None else at.place
+
+    # Availability
+
+    def stand(self, rules: Rules, place: str, availability: Availability) -> Plain:
+        """Supply and demand at a place, built at the first question and kept up to date."""
+        key = (place, availability.formula.name)
+        found = self._stands.get(key)
+        if found is not None:
+            return found[1]
+        net: dict[str, int] = {}
+        reserved: dict[str, int] = {}
+        stock = {**self._state.stock, **self._levels} if self._levels else self._state.stock
+        for (position, measure), level in stock.items():
+            at = self._positions.get(position)
+            if at is None or at.place != place or at.cell != position:
+                continue
+            if place in self._wiped and (position, measure) not in self._levels:
+                continue
+            sign = availability.net.get(measure)
+            if sign is not None:
+                net[position] = net.get(position, 0) + sign * (level.own + level.finer)
+            elif measure in availability.reserved:
+                reserved[position] = reserved.get(position, 0) + level.own + level.finer
+        cells = [(cell, quantity, reserved.pop(cell, 0)) for cell, quantity in net.items()]
+        cells += [(cell, 0, quantity) for cell, quantity in reserved.items()]
+        made = stand_of(rules.switches, rules.reservation_dimensions, cells)
+        self._stands[key] = (availability, made)
+        return made
+
+    def _inform(self, at: PositionState, measure: int, delta: int) -> None:
+        """Tell the stands of the place about a change."""
+        for (place, _), (availability, stand) in self._stands.items():
+            if place != at.place:
+                continue
+            net = availability.net.get(measure, 0) * delta
+            reserved = delta if measure in availability.reserved else 0
+            if net or reserved:
+                stand.move(at.cell, net, reserved)
+                if self.batch.undo is not None:
+                    self.batch.undo.append(partial(stand.move, at.cell, -net, -reserved))
+
+    # Holds
+
+    def add_hold(self, command: Reserve, at: PositionState, expires_at: int | None) -> int:
+        """Make the hold of an accepted reservation; its number."""
+        number = self.next_hold
+        self.next_hold += 1
+        owner = command.owner
+        self._new_holds.append(
+            NewHold(
+                self.key,
+                number,
+                at.number,
+                at.place,
+                command.measure,
+                command.quantity,
+                command.quantity,
+                owner.reference,
+                owner.channel,
+                owner.order,
+                owner.key,
+                expires_at,
+                command.caller,
+                command.id,
+            )
+        )
+        self._new_hold_keys.append(at.key)
+        if self._pools is not None:
+            self._pools.setdefault((at.key, command.measure, owner.key), deque()).append(number)
+        if expires_at is not None and expires_at <= self.batch.now:
+            self.due.append(number)
+        return number
+
+    def hold(self, number: int) -> Hold | None:
+        """A hold, stored or new; None when there is no such hold."""
+        hold = self._holds.get(number)
+        if hold is not None:
+            return hold
+        state = self._state.holds.get(number)
+        if state is None:
+            index = number - self._state.next_hold
+            if not 0 <= index < len(self._new_holds):
+                return None
+            new = self._new_holds[index]
+            state = HoldState(
+                number,
+                self._new_hold_keys[index],
+                new.measure,
+                new.quantity,
+                new.remaining,
+                new.owner,
+                new.expires_at,
+            )
+        hold = self._holds[number] = Hold(state)
+        if self.batch.undo is not None:
+            self.batch.undo.append(partial(self._holds.pop, number))
+        return hold
+
+    def hold_numbers(self) -> list[int]:
+        """Every known hold, oldest first."""
+        return [*sorted(self._state.holds), *(hold.number for hold in self._new_holds)]
+
+    def change_hold(self, hold: Hold, remaining: int, expires_at: int | None, kind: Kind) -> None:
+        """Give a hold its new state; `kind` closes it when nothing remains."""
+        if self.batch.undo is not None:
+            before = (hold.remaining, hold.expires_at, hold.closed_by)
+            self.batch.undo.append(partial(hold.restore, *before, changed=hold.changed))
+        hold.remaining = remaining
+        hold.expires_at = expires_at
+        hold.closed_by = None if remaining else kind
+        hold.changed = True
+
+    def oldest(self, position: str, measure: int, owner: str) -> Iterator[Hold]:
+        """Open holds of the owner at a position, oldest first."""
+        if self._pools is None:
+            self._pools = {}
+            for number in self.hold_numbers():
+                hold = self.hold(number)
+                if hold is not None and hold.remaining > 0:
+                    key = (hold.position, hold.measure, hold.owner)
+                    self._pools.setdefault(key, deque()).append(number)
+        pool = self._pools.get((position, measure, owner))
+        if pool is None:
+            return
+        if self.batch.undo is None:
+            while pool and ((hold := self.hold(pool[0])) is None or not hold.remaining):
+                pool.popleft()
+        for number in pool:
+            hold = self.hold(number)
+            if hold is not None and hold.remaining:
+                yield hold
+
+    # Wiping, taking back, closing
+
+    @property
+    def has_wiped(self) -> bool:
+        """Whether the batch wiped a place of the product."""
+        return bool(self._wiped)
+
+    def wiped(self, place: str) -> bool:
+        """Whether the batch wiped the place."""
+        return place in self._wiped
+
+    def wipe(self, place: str) -> None:
+        """Forget the rows of a place, all of them zero by now, and the command ids behind its movements."""
+        if self.batch.undo is not None:
+            self.batch.undo.append(partial(self._unwipe, dict(self._levels), set(self._wiped)))
+        numbers = set()
+        for at in self._positions.values():
+            if at.place == place:
+                numbers.add(at.number)
+                if self.set_at(at) is not None:
+                    self._set_at[at.key] = 0
+        for key in [key for key in self._levels if self._place(key[0]) == place]:
+            del self._levels[key]
+        self._wiped.add(place)
+        self._stands = {}
+        decision = self.batch.decision
+        decision.wipes.append((self.key, place))
+        self.batch.forget(
+            {
+                (self.key.environment, movement.kind, movement.command_id)
+                for movement in decision.movements
+                if movement.product == self.key and movement.position in numbers
+            }
+        )
+
+    def _unwipe(self, levels: dict[tuple[str, int], Level], wiped: set[str]) -> None:
+        self._levels.clear()
+        self._levels.update(levels)
+        self._wiped = wiped
+        self._stands = {}
+        self.batch.decision.wipes.pop()
+
+    def rewinder(self) -> Callable[[], None]:
+        """A function that sets the counters and lists back to what they are now."""
+        counters = (self.version, self.next_position, self.next_hold)
+        lengths = (len(self._entered), len(self._new_holds))
+        set_at = dict(self._set_at)
+
+        def rewind() -> None:
+            self.version, self.next_position, self.next_hold = counters
+            del self._entered[lengths[0] :]
+            del self._new_holds[lengths[1] :]
+            del self._new_hold_keys[lengths[1] :]
+            self._set_at = set_at
+            self._pools = None
+            self.due = []
+
+        return rewind
+
+    def close(self, decision: Decision) -> None:
+        """Add what is to be written of this product to the decision."""
+        state = self._state
+        key = self.key
+        counters = (self.version, self.next_position, self.next_hold)
+        if counters != (state.version, state.next_position, state.next_hold):
+            decision.products.append(ProductChange(key, *counters))
+        decision.positions += self._entered
+        positions = self._positions
+        for (position, measure), level in self._levels.items():
+            number = positions[position].number
+            decision.levels.append(LevelChange(key, number, measure, level.own, level.finer, level.held))
+        for text, time in self._set_at.items():
+            decision.set_at.append((key, positions[text].number, time))
+        for hold in self._holds.values():
+            if not hold.changed:
+                continue
+            index = hold.number - state.next_hold
+            if index < 0:
+                decision.holds.append(
+                    HoldChange(key, hold.number, hold.remaining, hold.expires_at, hold.closed_by)
+                )
+            else:
+                self._new_holds[index] = msgspec.structs.replace(
+                    self._new_holds[index],
+                    remaining=hold.remaining,
+                    expires_at=hold.expires_at,
+                    closed_by=hold.closed_by,
+                )
+        decision.new_holds += self._new_holds
+
+
+def _restore(level: Level, own: int, finer: int, held: int) -> None:
+    level.own = own
+    level.finer = finer
+    level.held = held

@@ -1,0 +1,135 @@
+"""Groups: all accepted or none, documents included."""
+
+from __future__ import annotations
+
+import copy
+
+from tests.property.world import ON_HAND, SOFT, World, position, product
+
+from onhand.core import commands as c
+from onhand.core.outcomes import Accepted, GroupOutcome, Reason, Replayed
+from onhand.core.snapshot import Level
+
+RED = position(color="red")
+ORDER = c.DocumentKey(1, 1, "order", "o-1")
+
+
+def change(number, quantity, name="bike"):
+    return c.ChangeOnHand(
+        id=str(number), caller="web", product=product(name), position=RED, changes=((ON_HAND, quantity),)
+    )
+
+
+def reserve(number, quantity, name="bike"):
+    return c.Reserve(
+        id=str(number), caller="web", product=product(name), position=RED, measure=SOFT, quantity=quantity
+    )
+
+
+def stocked():
+    world = World()
+    world.run([change("s1", 10), change("s2", 10, "lamp")])
+    return world
+
+
+def test_all_members_are_accepted():
+    world = stocked()
+    group = c.Group(commands=(reserve(1, 4), reserve(2, 5, "lamp"), reserve(3, 6)))
+    outcomes = (Accepted(6, 1, 100), Accepted(5, 1, 102), Accepted(0, 2, 100))
+    assert world.run([group]) == [GroupOutcome(outcomes, accepted=True)]
+    world.check()
+
+
+def test_one_refusal_refuses_all_and_changes_nothing():
+    world = stocked()
+    before = copy.deepcopy(world.rows_seen()[:3])
+    group = c.Group(commands=(reserve(1, 4), change(2, 1, "lamp"), reserve(3, 7)))
+    (outcome,) = world.run([group])
+    assert not outcome.accepted
+    assert [one.reason for one in outcome.outcomes] == [
+        Reason.GROUP_MEMBER_REFUSED,
+        Reason.GROUP_MEMBER_REFUSED,
+        Reason.SHORTAGE,
+    ]
+    assert "command 3 (id 3)" in outcome.outcomes[0].message
+    assert world.rows_seen()[:3] == before
+    assert len(world.refusals) == 1
+    assert world.run([reserve(1, 10)]) == [Accepted(0, 1, 100)]
+
+
+def test_the_state_after_a_refused_group_is_that_before_it():
+    world = stocked()
+    refused = c.Group(
+        commands=(reserve(1, 4), c.ReleaseHold(id="r", caller="web", product=product(), hold=9))
+    )
+    outcomes = world.run([reserve("a", 3), refused, reserve("b", 7), reserve("c", 1)])
+    assert outcomes[2] == Accepted(0, 2, 100)
+    assert outcomes[3].reason == Reason.SHORTAGE
+    world.check()
+
+
+def test_members_see_each_other_and_repeats_count_as_accepted():
+    world = stocked()
+    world.run([reserve(1, 4)])
+    release = c.ReleaseHold(id="r", caller="web", product=product(), hold=2)
+    (outcome,) = world.run([c.Group(commands=(reserve(1, 4), reserve(2, 6), release))])
+    assert outcome.outcomes == (Replayed(Accepted(6, 1, 100)), Accepted(0, 2, 100), Accepted(released=6))
+    world.check()
+
+
+def write(version_step=0, body=b"x"):
+    def finish(_outcomes, documents):
+        return [c.DocumentWrite(one.key, one.version + version_step, body) for one in documents]
+
+    return finish
+
+
+def test_documents_are_written_with_the_stock_and_seen_by_later_groups():
+    world = stocked()
+    group = c.Group(commands=(reserve(1, 4),), documents=(ORDER,), finish=write(body=b"1"))
+    later = c.Group(commands=(), documents=(ORDER,), finish=write(body=b"2"))
+    first, second = world.run([group, later])
+    assert (first.versions, second.versions) == ((1,), (2,))
+    assert world.documents[ORDER] == c.Document(ORDER, 2, b"2")
+
+
+def test_finish_sees_outcomes_and_documents_in_order():
+    seen = []
+    other = c.DocumentKey(0, 1, "order", "o-2")
+
+    def finish(outcomes, documents):
+        seen.append((list(outcomes), [one.key for one in documents]))
+        return []
+
+    stocked().run([c.Group(commands=(reserve(1, 4),), documents=(ORDER, other), finish=finish)])
+    assert seen[0] == ([Accepted(6, 1, 100)], [ORDER, other])
+
+
+def test_a_stale_document_refuses_the_group():
+    world = stocked()
+    group = c.Group(commands=(reserve(1, 4),), documents=(ORDER,), finish=write(version_step=1))
+    (outcome,) = world.run([group])
+    assert not outcome.accepted
+    assert [one.reason for one in outcome.outcomes] == [Reason.STALE_DOCUMENT]
+    assert world.documents == {}
+    assert world.level(product(), RED, SOFT) == Level()
+
+
+def test_a_document_that_was_not_asked_for_is_stale():
+    def finish(_outcomes, _documents):
+        return [c.DocumentWrite(ORDER, 0, b"x")]
+
+    (outcome,) = stocked().run([c.Group(commands=(reserve(1, 4),), finish=finish)])
+    assert outcome.outcomes[0].reason == Reason.STALE_DOCUMENT
+
+
+def test_what_lapsed_before_a_refused_group_stays_lapsed():
+    world = stocked()
+    hold = c.Reserve(
+        id="h", caller="web", product=product(), position=RED, measure=SOFT, quantity=4, expires_at=5
+    )
+    world.run([hold])
+    (outcome,) = world.run([c.Group(commands=(reserve(1, 11),))], now=5)
+    assert not outcome.accepted
+    assert world.level(product(), RED, SOFT) == Level()
+    world.check()
