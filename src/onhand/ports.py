@@ -25,6 +25,42 @@ class Clock(Protocol):
         """Microseconds since 1970, UTC."""
 
 
+class BatchReport(msgspec.Struct, frozen=True):
+    """One decided batch, or one that failed; made once per batch."""
+
+    lane: int
+    size: int
+    """Submissions in the batch."""
+    queued: int
+    """Commands left in the lane."""
+    waited_seconds: list[float]
+    """Submission to answer of each submission, longest first."""
+    gather_seconds: float
+    decide_seconds: float
+    commit_seconds: float
+    events: dict[tuple[str, str, str], int]
+    """(kind, outcome, reason) -> number of commands."""
+
+
+class Probe(Protocol):
+    """What the service tells about itself. Calls are cheap, never block and never raise."""
+
+    def batch(self, report: BatchReport) -> None:
+        """A batch was committed."""
+
+    def fault(self, where: str, name: str, affected: int) -> None:
+        """A fault was answered to `affected` submissions, or a retry was needed ("conflict", "rules")."""
+
+    def request(self, route: str, outcome: str, reason: str) -> None:
+        """The edge answered a request. `route` is a template, never a path."""
+
+    def job(self, kind: str, status: str, age_seconds: float) -> None:
+        """A job changed its state."""
+
+    def audit(self, environment_id: str, drift_units: float, oversell: int) -> None:
+        """An audit ended."""
+
+
 # The engine's store ------------------------------------------------------------------------------------------
 
 
@@ -180,7 +216,7 @@ class Reader(Protocol):
     async def due_products(self, now_us: int, limit: int) -> list[ProductKey]:
         """Products with expired, still open holds."""
 
-    async def candidates(self, environment: int, organization: str, cell: str) -> AsyncIterator[ProductKey]:
+    def candidates(self, environment: int, organization: str, cell: str) -> AsyncIterator[ProductKey]:
         """Products of an organization that have a position with this key (to resolve a reservation id)."""
 
     async def holds(self, which: HoldFilter, after: str | None, limit: int) -> Page:

@@ -81,6 +81,7 @@ CREATE TABLE product (
     PRIMARY KEY (k, environment_no, organization_key, product_key),
     UNIQUE (k, product_id)
 ) WITH (fillfactor = 70);
+CREATE INDEX product_name ON product (environment_no, product_key, organization_key);
 
 -- Dictionary of the dimension values that were ever used. A cell is a position with cell_no = position_no.
 CREATE TABLE position (
@@ -98,6 +99,7 @@ CREATE TABLE position (
 );
 CREATE INDEX position_cells ON position (k, product_id, place) WHERE cell_no = position_no;
 CREATE INDEX position_place ON position (environment_no, place);
+CREATE INDEX position_cell_key ON position (environment_no, key, k, product_id) WHERE cell_no = position_no;
 
 CREATE TABLE stock (
     k           bigint  NOT NULL,
@@ -132,6 +134,7 @@ CREATE TABLE hold (
 ) WITH (fillfactor = 80);
 CREATE INDEX hold_open ON hold (k, product_id, position_no, measure_id, owner, hold_no) WHERE remaining > 0;
 CREATE INDEX hold_due ON hold (k, product_id, expires_at) WHERE remaining > 0 AND expires_at IS NOT NULL;
+CREATE INDEX hold_created ON hold (created_at);
 CREATE INDEX hold_reference ON hold (reference) WHERE reference <> '';
 
 -- The ledger: append only, no uniqueness, one partition a month.
@@ -184,6 +187,8 @@ CREATE TABLE command_id (
     at             bigint   NOT NULL,
     PRIMARY KEY (environment_no, kind, id, c)
 );
+-- Rows arrive in the order of time, so a summary of block ranges finds the old ones and costs the hot path nothing.
+CREATE INDEX command_id_at ON command_id USING brin (at);
 
 -- Documents that commit with stock: orders, ERP lines.
 CREATE TABLE document (

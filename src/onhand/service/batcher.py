@@ -1,0 +1,577 @@
+"""Submissions become batches: gather, decide, commit, reply. The only module that decides.
+
+Theory of operation
+-------------------
+A submission is a function that builds a command (or a group) from the rules of its environment. It is built at
+once, so that bad input is answered without a batch, and then queued in a **lane**: the product's shard key modulo
+the number of lanes, a group by its lowest key. One task per lane takes whatever queued while the previous batch
+committed (no linger) and runs it as one unit: one transaction that locks and reads, a pure decision, one commit.
+Replies are sent after the commit. Lanes only spread the load: two lanes, or two processes, may touch the same
+product, because the unit locks all rows in ascending order.
+
+**Configuration fence.** `gather` reports the version of each environment's configuration and holds it until the end
+of the unit. If it is not the version that the submissions were built with, the rules are read again, the
+submissions of that environment are built again, and a fresh unit decides.
+
+**Conflicts** (deadlock, serialization, a concurrent duplicate id) mean that nothing was committed: the batch is
+gathered and decided again after a short jittered pause. If it persists, the batch is cut in halves, in order, down to
+single submissions, so that only the unlucky one is answered with the fault. An unexpected error or a contradiction in
+the stored state is cut down in the same way: a bad command does not sink its neighbours.
+
+**A lost answer.** When the commit was sent and its answer lost, the batch is kept with its decision and gathered
+again. The locks of `gather` wait until the lost transaction has ended, so what is read then is final. A commit is all
+or nothing: if the command ids that the decision wrote are there, with the very outcomes that it decided, it
+landed, and its outcomes are the answers as they are: a first-time caller gets `Accepted`, not `Replayed`. Otherwise it
+did not land and the same unit decides afresh. A decision that writes neither ids nor documents (a sweep) is
+decided again, because its commands do nothing the second time. If the store stays away for `settle_seconds`, the
+callers get `OutcomeUnknown` and may send the same ids again.
+
+**Deadlines** count from the submission to the moment before the commit is sent. A caller that went away is passed over.
+Where a batch is cut changes no outcome (I6), so none of this can be seen from outside but in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import cast, overload
+
+import structlog
+
+from onhand.core.commands import (
+    AnyCommand,
+    ChangeOnHand,
+    ClearReserved,
+    ExtendHold,
+    Group,
+    Offset,
+    ReleaseDue,
+    ReleaseHold,
+    Reserve,
+    Reverse,
+    SetOnHand,
+    Unreserve,
+    Wipe,
+    Work,
+)
+from onhand.core.decide import decide, reads
+from onhand.core.outcomes import Accepted, GroupOutcome, Outcome, Rejected, Replayed
+from onhand.core.rules import Rules
+from onhand.core.snapshot import Decision, Snapshot
+from onhand.ports import BatchReport, Clock, Probe, Store
+from onhand.service.environments import Environments
+from onhand.service.faults import (
+    Busy,
+    Conflict,
+    DeadlineExceeded,
+    Fault,
+    InvariantViolation,
+    OutcomeUnknown,
+    StoreUnavailable,
+    UnknownEnvironment,
+)
+from onhand.service.submissions import Build, Bulk, BulkItem, Lane, Submission, shard_key, weight
+
+__all__ = ["Batcher", "Build"]
+
+log = structlog.get_logger("onhand.batcher")
+
+REBUILDS_MAX = 8
+"""How often a batch follows a changed configuration before it gives up."""
+
+_NAMES: dict[type, str] = {
+    ChangeOnHand: "change",
+    SetOnHand: "set",
+    Reserve: "reserve",
+    Reverse: "reverse",
+    Unreserve: "unreserve",
+    ReleaseHold: "release",
+    ExtendHold: "extend",
+    Offset: "offset",
+    ReleaseDue: "expire",
+    ClearReserved: "clear",
+    Wipe: "wipe",
+}
+"""Command types as metrics and logs name them."""
+
+
+@dataclass(slots=True)
+class _Part:
+    """Submissions that are decided together, and how their attempts went."""
+
+    waiting: list[Submission]
+    conflicts: int = 0
+    outages: int = 0
+    rebuilds: int = 0
+    decided: Decision | None = None
+    """What the last unit decided; its outcomes are in the order of `waiting`."""
+    committing: bool = False
+    """The commit of `decided` was sent and has not been answered."""
+    committed: bool = False
+    uncertain: Decision | None = None
+    """Decision whose commit was sent and whose answer was lost."""
+    settle_until: float = 0.0
+    """Time of the event loop; 0 while no answer was lost."""
+    outdated: list[str] = field(default_factory=list)
+    """Ids of the environments whose configuration the last unit found changed."""
+    timings: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Seconds of gather, decide and commit of the last unit."""
+
+
+class Batcher:
+    """Decides submissions in batches, one batch per lane at a time."""
+
+    def __init__(  # noqa: PLR0913 - each is a named bound
+        self,
+        store: Store,
+        environments: Environments,
+        clock: Clock,
+        *,
+        probe: Probe,
+        lanes: int = 2,
+        batch_max: int = 256,
+        lane_queue_max: int = 20_000,
+        deadline_seconds: float = 5.0,
+        conflict_retries: int = 5,
+        retry_pause_seconds: float = 0.002,
+        settle_seconds: float = 10.0,
+        drain_seconds: float = 10.0,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._store = store
+        self._environments = environments
+        self._clock = clock
+        self._probe = probe
+        self._batch_max = batch_max
+        self._deadline_seconds = deadline_seconds
+        self._conflict_retries = conflict_retries
+        self._retry_pause_seconds = retry_pause_seconds
+        self._settle_seconds = settle_seconds
+        self._drain_seconds = drain_seconds
+        self._jitter = jitter
+        self._lanes = [Lane(number, lane_queue_max) for number in range(lanes)]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._accepting = False
+        self._loop: asyncio.AbstractEventLoop
+
+    # Life --------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the lanes."""
+        self._loop = asyncio.get_running_loop()
+        self._accepting = True
+        self._tasks = [
+            asyncio.create_task(self._serve(lane), name=f"lane {lane.number}") for lane in self._lanes
+        ]
+
+    async def stop(self) -> None:
+        """Refuse new submissions, answer those that are queued, end the lanes.
+
+        After `drain_seconds` what is still queued is answered with `Busy`, what is being committed with
+        `OutcomeUnknown`.
+        """
+        self._accepting = False
+        for lane in self._lanes:
+            lane.wake()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=self._drain_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        for lane in self._lanes:
+            for submission in lane.take(lane.commands):
+                submission.fail(_stopping())
+        self._tasks = []
+
+    @property
+    def healthy(self) -> bool:
+        """Whether every lane runs (readiness)."""
+        return self._accepting and not any(task.done() for task in self._tasks)
+
+    @property
+    def queued(self) -> int:
+        """Commands that wait in all lanes."""
+        return sum(lane.commands for lane in self._lanes)
+
+    # Submitting --------------------------------------------------------------------------------------------
+
+    @overload
+    async def submit(
+        self, environment: str | Rules, build: Callable[[Rules], AnyCommand | Rejected]
+    ) -> Outcome: ...
+
+    @overload
+    async def submit(
+        self, environment: str | Rules, build: Callable[[Rules], Group | Rejected]
+    ) -> GroupOutcome | Rejected: ...
+
+    async def submit(self, environment: str | Rules, build: Build) -> Outcome | GroupOutcome:
+        """Decide one command or group; returns after the durable commit.
+
+        Raises:
+            UnknownEnvironment: no environment has this id.
+            Busy: the lane is full or the service stops; nothing was recorded.
+            DeadlineExceeded, StoreUnavailable, Conflict: nothing was recorded; the same id may be sent again.
+            OutcomeUnknown: sent, answer lost and not settled by reading again; send the same id again.
+            InvariantViolation: the stored state contradicts itself; nothing was recorded.
+        """
+        rules = await self._rules(environment) if isinstance(environment, str) else environment
+        work = build(rules)
+        if isinstance(work, Rejected):
+            return work
+        if not self._accepting:
+            raise _stopping()
+        lane = self._lanes[shard_key(work) % len(self._lanes)]
+        commands = weight(work)
+        if not lane.has_room(commands):
+            raise _full()
+        loop = self._loop
+        future: asyncio.Future[Outcome | GroupOutcome] = loop.create_future()
+        lane.put(Submission(build, rules, work, commands, loop.time() + self._deadline_seconds, future))
+        return await future
+
+    async def submit_all(
+        self, rules: Rules, builds: Sequence[Callable[[Rules], AnyCommand | Rejected]]
+    ) -> list[Outcome | Fault]:
+        """Decide many commands; one answer each, in order. A fault concerns only its own item.
+
+        Items of one product are decided in the order given: they queue in one lane.
+
+        Raises:
+            Busy: some lane has no room for its items, or the service stops; nothing was queued or recorded.
+        """
+        if not self._accepting:
+            raise _stopping()
+        bulk = Bulk(len(builds), self._loop.create_future())
+        deadline = self._loop.time() + self._deadline_seconds
+        needed = [0] * len(self._lanes)
+        queued: list[tuple[int, BulkItem]] = []
+        for index, build in enumerate(builds):
+            work = build(rules)
+            if isinstance(work, Rejected):
+                bulk.answer(index, work)
+                continue
+            number = shard_key(work) % len(needed)
+            needed[number] += 1
+            queued.append((number, BulkItem(build, rules, work, deadline, bulk, index)))
+        if not all(lane.has_room(count) for lane, count in zip(self._lanes, needed, strict=True) if count):
+            raise _full()
+        for number, item in queued:
+            self._lanes[number].put(item)
+        if queued:
+            await bulk.future
+        return cast("list[Outcome | Fault]", bulk.answers)
+
+    async def _rules(self, environment_id: str) -> Rules:
+        try:
+            return self._environments.rules(environment_id)
+        except UnknownEnvironment:
+            return await self._environments.find(environment_id)
+
+    # Lanes -------------------------------------------------------------------------------------------------
+
+    async def _serve(self, lane: Lane) -> None:
+        """Take and answer batches until the batcher stops and the lane is empty. No error ends it."""
+        while lane.commands or self._accepting:
+            await lane.sleep()
+            batch = lane.take(self._batch_max)
+            try:
+                await self._answer(lane, batch)
+            except Exception as error:
+                log.exception("lane_failed", lane=lane.number, submissions=len(batch))
+                for submission in batch:
+                    submission.fail(_violation(error))
+            except asyncio.CancelledError:
+                for submission in batch:
+                    submission.fail(_stopping())
+                raise
+
+    async def _answer(self, lane: Lane, batch: list[Submission]) -> None:
+        """Answer each submission of a batch exactly once, in parts if it cannot be decided as a whole."""
+        parts = [_Part(batch)]
+        while parts:
+            part = parts.pop()
+            error = await self._decide_part(lane, part)
+            if error is None:
+                continue
+            if len(part.waiting) > 1:
+                half = len(part.waiting) // 2
+                parts += (_Part(part.waiting[half:]), _Part(part.waiting[:half]))
+                self._probe.fault("split", type(error).__name__, len(part.waiting))
+                continue
+            if isinstance(error, Conflict):
+                self._fail(part, error)
+            else:
+                log.error("invariant_violated", exc_info=error, command=_name(part.waiting[0].work))
+                self._fail(part, _violation(error))
+
+    async def _decide_part(self, lane: Lane, part: _Part) -> Exception | None:
+        """Answer a part, or return the error for which it has to be cut."""
+        try:
+            while self._still_wanted(part):
+                try:
+                    await self._unit(part)
+                except Exception as error:  # noqa: BLE001 - retried, answered or returned
+                    if await self._recover(part, error):
+                        return error
+                    continue
+                if part.outdated:
+                    await self._rebuild(part)
+                else:
+                    self._reply(lane, part)
+                    break
+        except asyncio.CancelledError:
+            self._fail(part, _unknown() if part.committing or part.uncertain else _stopping())
+            raise
+        return None
+
+    async def _unit(self, part: _Part) -> None:
+        """One transaction. Leaves `decided` and committed, or `outdated`; or raises."""
+        part.decided, part.outdated, part.committing, part.committed = None, [], False, False
+        works = [submission.work for submission in part.waiting]
+        now = self._clock.now_us()
+        begun = perf_counter()
+        try:
+            async with self._store.unit() as unit:
+                snapshot = await unit.gather(reads(works), now)
+                gathered = perf_counter()
+                lost, part.uncertain = part.uncertain, None
+                if lost is not None and _landed(lost, works, snapshot):
+                    part.decided, part.committed = lost, True
+                    return
+                rules, part.outdated = _rules_of(part.waiting, snapshot)
+                if part.outdated:
+                    return
+                if lost is not None or part.waiting[0].deadline < self._loop.time():
+                    self._drop_late(part)
+                    works = [submission.work for submission in part.waiting]
+                decision = part.decided = decide(works, snapshot, rules, now)
+                decided = perf_counter()
+                if decision.changes:
+                    part.committing = True
+                    await unit.commit(decision)
+                    part.committing = False
+                part.committed = True
+        except Exception:
+            if not part.committed:
+                raise
+            log.exception("unit_not_closed")  # the commit was answered: the outcomes stand
+        part.timings = (gathered - begun, decided - gathered, perf_counter() - decided)
+
+    async def _recover(self, part: _Part, error: Exception) -> bool:
+        """Prepare the next attempt, or answer the part; True when it has to be cut for this error."""
+        self._probe.fault("unit", type(error).__name__, len(part.waiting))
+        if isinstance(error, OutcomeUnknown) and part.committing:
+            part.uncertain = part.decided
+            part.settle_until = part.settle_until or self._loop.time() + self._settle_seconds
+        if part.uncertain is not None:
+            if self._loop.time() >= part.settle_until:
+                self._fail(part, _unknown())
+            elif not isinstance(error, OutcomeUnknown):
+                await self._pause(8)
+        elif isinstance(error, Conflict):
+            part.conflicts += 1
+            if part.conflicts > self._conflict_retries:
+                return True
+            await self._pause(part.conflicts)
+        elif isinstance(error, StoreUnavailable) and not part.outages:
+            part.outages = 1  # once at once: a pooled connection may have died while it was idle
+        elif isinstance(error, InvariantViolation) or not isinstance(error, Fault):
+            return True
+        else:
+            self._fail(part, error)
+        return False
+
+    async def _rebuild(self, part: _Part) -> None:
+        """Build the submissions of outdated environments again with the rules as they are now."""
+        part.rebuilds += 1
+        self._probe.fault("unit", "ConfigurationChanged", len(part.waiting))
+        if part.rebuilds > REBUILDS_MAX:
+            self._fail(part, Conflict("The configuration kept changing; nothing was recorded. Try again."))
+            return
+        for environment_id in part.outdated:
+            concerned = [one for one in part.waiting if one.rules.environment_id == environment_id]
+            try:
+                rules = await self._environments.refresh(environment_id)
+            except Fault as fault:
+                for submission in concerned:
+                    submission.fail(fault)
+                continue
+            for submission in concerned:
+                if submission.rules.version != rules.version:
+                    _build_again(submission, rules)
+        self._drop_late(part)
+
+    def _still_wanted(self, part: _Part) -> bool:
+        """Whether another attempt makes sense. An uncertain part keeps its order, its decision goes by it."""
+        if part.uncertain is None:
+            self._drop_late(part)
+            return bool(part.waiting)
+        return not all(submission.answered for submission in part.waiting)
+
+    def _drop_late(self, part: _Part) -> None:
+        """Take out the submissions nobody waits for, and answer those whose deadline has passed."""
+        now = self._loop.time()
+        late = 0
+        for submission in part.waiting:
+            if submission.deadline < now and not submission.answered:
+                late += 1
+                submission.fail(
+                    DeadlineExceeded("The deadline passed before the commit was sent; nothing was recorded.")
+                )
+        if late:
+            self._probe.fault("lane", "DeadlineExceeded", late)
+        part.waiting = [submission for submission in part.waiting if not submission.answered]
+
+    async def _pause(self, attempt: int) -> None:
+        """A jittered pause that doubles with each attempt, at most 64 times the first."""
+        await asyncio.sleep(self._retry_pause_seconds * min(2**attempt, 64) * (0.5 + self._jitter()))
+
+    def _reply(self, lane: Lane, part: _Part) -> None:
+        """Answer a committed part and report it, once for the whole part."""
+        decision = part.decided
+        if decision is None:  # pragma: no cover - a unit leaves a decision, or rules to renew, or raises
+            raise AssertionError
+        for submission, outcome in zip(part.waiting, decision.outcomes, strict=True):
+            submission.reply(outcome)
+        answered = self._loop.time() + self._deadline_seconds
+        gather_seconds, decide_seconds, commit_seconds = part.timings
+        self._probe.batch(
+            BatchReport(
+                lane=lane.number,
+                size=len(part.waiting),
+                queued=lane.commands,
+                waited_seconds=[answered - submission.deadline for submission in part.waiting],
+                gather_seconds=gather_seconds,
+                decide_seconds=decide_seconds,
+                commit_seconds=commit_seconds,
+                events=_events(part.waiting, decision.outcomes),
+            )
+        )
+
+    def _fail(self, part: _Part, fault: Fault) -> None:
+        for submission in part.waiting:
+            submission.fail(fault)
+        part.waiting = []
+
+
+def _rules_of(waiting: Sequence[Submission], snapshot: Snapshot) -> tuple[dict[int, Rules], list[str]]:
+    """Rules by environment, and the ids of the environments whose submissions have to be built again."""
+    rules: dict[int, Rules] = {}
+    outdated: dict[str, None] = {}
+    last: Rules | None = None
+    for submission in waiting:
+        built_with = submission.rules
+        if built_with is last:
+            continue
+        last = built_with
+        rules[built_with.environment] = built_with
+        if snapshot.configuration.get(built_with.environment) != built_with.version:
+            outdated[built_with.environment_id] = None
+    return rules, list(outdated)
+
+
+def _build_again(submission: Submission, rules: Rules) -> None:
+    try:
+        work = submission.build(rules)
+    except Exception as error:
+        log.exception("build_failed", environment_id=rules.environment_id)
+        submission.fail(_violation(error))
+        return
+    if isinstance(work, Rejected):
+        submission.reply(work)
+    else:
+        submission.work, submission.rules = work, rules
+
+
+def _landed(lost: Decision, works: Sequence[Work], snapshot: Snapshot) -> bool:
+    """Whether the commit of a decision took place, told from what it wrote and nobody else would.
+
+    A wipe forgets the ids of its products, so they prove nothing; done again, it ends in the same state.
+    """
+    ids = lost.ids
+    if lost.wipes:
+        wiped = {product for product, _ in lost.wipes}
+        forgotten = {
+            (command.product.environment, command.kind, command.id)
+            for command in _commands(works)
+            if command.product in wiped
+        }
+        ids = [new for new in ids if (new.environment, new.kind, new.id) not in forgotten]
+    if ids:
+        for new in ids:
+            seen = snapshot.ids.get((new.environment, new.kind, new.id))
+            if seen is None or seen.fingerprint != new.fingerprint or seen.accepted != new.accepted:
+                return False
+        return True
+    return bool(lost.documents) and all(
+        (document := snapshot.documents.get(write.key)) is not None
+        and document.version == write.expected_version + 1
+        and document.body == write.body
+        for write in lost.documents
+    )
+
+
+def _commands(works: Iterable[Work]) -> Iterator[AnyCommand]:
+    for work in works:
+        if isinstance(work, Group):
+            yield from work.commands
+        else:
+            yield work
+
+
+def _events(
+    waiting: Sequence[Submission], outcomes: Sequence[Outcome | GroupOutcome]
+) -> dict[tuple[str, str, str], int]:
+    """Commands by (kind, outcome, reason). Counted by type first: a batch has few types and many commands."""
+    events: dict[tuple[str, str, str], int] = {}
+    types = Counter(zip([type(one.work) for one in waiting], map(type, outcomes), strict=True))
+    for (work, outcome), number in types.items():
+        if outcome is Accepted or outcome is Replayed:
+            events[_NAMES[work], outcome.__name__.lower(), ""] = number
+    if len(events) == len(types):
+        return events
+    for submission, outcome in zip(waiting, outcomes, strict=True):
+        pairs: Iterable[tuple[AnyCommand, Outcome]] = ()
+        if isinstance(outcome, Rejected):
+            pairs = ((command, outcome) for command in _commands([submission.work]))
+        elif isinstance(outcome, GroupOutcome):
+            pairs = zip(_commands([submission.work]), outcome.outcomes, strict=True)
+        for command, result in pairs:
+            reason = result.reason.value if isinstance(result, Rejected) else ""
+            key = _NAMES[type(command)], type(result).__name__.lower(), reason
+            events[key] = events.get(key, 0) + 1
+    return events
+
+
+def _name(work: Work) -> str:
+    """What a log line says about a submission."""
+    return "group" if isinstance(work, Group) else f"{_NAMES[type(work)]} {work.id}"
+
+
+def _violation(error: Exception) -> InvariantViolation:
+    if isinstance(error, InvariantViolation):
+        return error
+    made = InvariantViolation(
+        f"The batch could not be decided ({type(error).__name__}); nothing was recorded."
+    )
+    made.__cause__ = error
+    return made
+
+
+def _unknown() -> OutcomeUnknown:
+    return OutcomeUnknown(
+        "The commit was sent and its answer lost; send the same request with the same id again."
+    )
+
+
+def _stopping() -> Busy:
+    return Busy("The service is stopping; nothing was recorded. Send the request again.")
+
+
+def _full() -> Busy:
+    return Busy("The lane is full; nothing was recorded. Send the request again after a short pause.")

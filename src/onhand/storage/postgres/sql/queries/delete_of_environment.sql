@@ -1,0 +1,1 @@
+DELETE FROM {table} WHERE environment_no = $1

@@ -1,0 +1,3 @@
+DELETE FROM {table} AS t
+USING product AS p
+WHERE p.environment_no = $1 AND t.k = p.k AND t.product_id = p.product_id

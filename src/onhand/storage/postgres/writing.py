@@ -1,0 +1,269 @@
+"""A decision as the arguments of `commit_batch`: one array for each column, rows of a table aligned.
+
+Rows are sorted by product, so that neighbouring index entries are written together; levels whose row was read
+are updated, the others are upserted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import msgspec
+
+from onhand.core.commands import DocumentKey, DocumentWrite
+from onhand.core.keys import ProductKey
+from onhand.core.snapshot import Decision, LevelChange, NewId, NewPosition, Snapshot
+from onhand.service.faults import InvariantViolation
+from onhand.storage.postgres.gathering import Asked, command_hash
+
+_encode_accepted = msgspec.msgpack.Encoder().encode
+
+COMMIT_BATCH = f"SELECT commit_batch({', '.join(f'${n}' for n in range(1, 92))})"
+
+NODE_END = "\x1f"
+"""Follows each position key of a list; keys are percent-encoded and never contain it."""
+
+
+class Columns:
+    """Collects the arguments, table by table."""
+
+    def __init__(self, decision: Decision, snapshot: Snapshot, asked: Asked) -> None:
+        self.decision = decision
+        self.snapshot = snapshot
+        self.asked = asked
+        self.ids = {product: state.product_id for product, state in snapshot.products.items()}
+
+    def arguments(self) -> list[object]:
+        """Arguments of `commit_batch`, in its order."""
+        return [
+            self.decision.now,
+            *chain(
+                self._products(),
+                self._positions(),
+                self._levels(),
+                self._set_at(),
+                self._new_holds(),
+                self._holds(),
+                self._movements(),
+                self._ids(),
+                self._refusals(),
+                self._documents(),
+            ),
+        ]
+
+    def _products(self) -> Columned:
+        ids = self.ids
+        return columns(
+            5,
+            [
+                (row.product.k, ids[row.product], row.version, row.next_position, row.next_hold)
+                for row in self.decision.products
+            ],
+        )
+
+    def _positions(self) -> Columned:
+        numbers = _cell_numbers(self.decision.positions, self.snapshot)
+        return columns(
+            8,
+            [
+                (
+                    row.product.k,
+                    self.ids[row.product],
+                    row.number,
+                    row.product.environment,
+                    numbers[row.product, row.position.cell],
+                    row.position.place,
+                    row.position.key,
+                    msgspec.json.encode(row.position.shown).decode(),
+                )
+                for row in self.decision.positions
+            ],
+        )
+
+    def _levels(self) -> Columned:
+        of, stored = self.asked.ordinals, self.asked.stored
+        if self.decision.wipes:  # rows that were read may be gone
+            stored = set()
+        known: list[LevelChange] = []
+        new: list[LevelChange] = []
+        for row in self.decision.levels:
+            (known if (of[row.product], row.position, row.measure) in stored else new).append(row)
+        return chain(self._level_columns(known), self._level_columns(new))
+
+    def _level_columns(self, levels: list[LevelChange]) -> Columned:
+        ids = self.ids
+        return columns(
+            7,
+            [
+                (row.product.k, ids[row.product], row.position, row.measure, row.own, row.finer, row.held)
+                for row in levels
+            ],
+        )
+
+    def _set_at(self) -> Columned:
+        keys = {(row.product, row.number): row.position.key for row in self.decision.positions}
+        for product in {row[0] for row in self.decision.set_at}:
+            for state in self.snapshot.products[product].positions.values():
+                keys[product, state.number] = state.key
+        return columns(
+            5,
+            [
+                (product.k, self.ids[product], number, keys[product, number], at)
+                for product, number, at in self.decision.set_at
+            ],
+        )
+
+    def _new_holds(self) -> Columned:
+        ids = self.ids
+        return columns(
+            15,
+            [
+                (
+                    row.product.k,
+                    ids[row.product],
+                    row.number,
+                    row.position,
+                    row.measure,
+                    row.quantity,
+                    row.remaining,
+                    row.reference,
+                    row.channel,
+                    row.order,
+                    row.owner,
+                    row.caller,
+                    row.command_id,
+                    row.expires_at,
+                    row.closed_by,
+                )
+                for row in self.decision.new_holds
+            ],
+        )
+
+    def _holds(self) -> Columned:
+        return columns(
+            6,
+            [
+                (
+                    row.product.k,
+                    self.ids[row.product],
+                    row.number,
+                    row.remaining,
+                    row.expires_at,
+                    row.closed_by,
+                )
+                for row in self.decision.holds
+            ],
+        )
+
+    def _movements(self) -> Columned:
+        ids = self.ids
+        return columns(
+            12,
+            [
+                (
+                    row.product.k,
+                    ids[row.product],
+                    row.sequence,
+                    row.position,
+                    row.measure,
+                    row.delta,
+                    row.level,
+                    row.hold,
+                    row.kind,
+                    row.command_id,
+                    row.caller,
+                    row.reason or None,
+                )
+                for row in self.decision.movements
+            ],
+        )
+
+    def _ids(self) -> Columned:
+        hashes = self.asked.hashes
+        return columns(
+            6,
+            [
+                (
+                    hashes.get((row.environment, row.kind, row.id))
+                    or command_hash((row.environment, row.kind, row.id)),
+                    row.environment,
+                    row.kind,
+                    row.id,
+                    row.fingerprint,
+                    _encode_accepted(row.accepted),
+                )
+                for row in sorted(self.decision.ids, key=_id_order)
+            ],
+        )
+
+    def _refusals(self) -> Columned:
+        return columns(
+            12,
+            [
+                (
+                    row.product.k,
+                    self.ids[row.product],
+                    row.kind,
+                    row.command_id,
+                    row.caller,
+                    row.channel,
+                    row.position,
+                    row.measure,
+                    row.requested,
+                    row.available,
+                    row.reason,
+                    "".join(node + NODE_END for node in row.nodes),
+                )
+                for row in self.decision.refusals
+            ],
+        )
+
+    def _documents(self) -> Columned:
+        first: dict[DocumentKey, int] = {}
+        last: dict[DocumentKey, DocumentWrite] = {}
+        for (
+            write
+        ) in self.decision.documents:  # two groups of a batch may write one document: the last body stays
+            first.setdefault(write.key, write.expected_version)
+            last[write.key] = write
+        return columns(
+            7,
+            [
+                (
+                    key.d,
+                    key.environment,
+                    key.kind,
+                    key.id,
+                    first[key],
+                    last[key].expected_version + 1,
+                    last[key].body,
+                )
+                for key in sorted(last)
+            ],
+        )
+
+
+Columned = Iterable[Sequence[object]]
+
+
+def columns(width: int, rows: Sequence[tuple[object, ...]]) -> Columned:
+    """Rows turned into columns; no rows are that many empty columns."""
+    return zip(*rows, strict=True) if rows else [()] * width
+
+
+def _id_order(row: NewId) -> tuple[int, int, str]:
+    return row.environment, row.kind, row.id
+
+
+def _cell_numbers(positions: list[NewPosition], snapshot: Snapshot) -> dict[tuple[ProductKey, str], int]:
+    """Number of the cell of each new position: new itself, or read."""
+    numbers = {(row.product, row.position.key): row.number for row in positions}
+    for row in positions:
+        cell = (row.product, row.position.cell)
+        if cell not in numbers:
+            stored = snapshot.products[row.product].positions.get(row.position.cell)
+            if stored is None:
+                raise InvariantViolation(f"Position {row.position.key!r} has no cell {row.position.cell!r}.")
+            numbers[cell] = stored.number
+    return numbers

@@ -1,0 +1,250 @@
+"""The contract of a store, over both forms of gather."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
+
+from onhand.core.commands import DocumentKey, DocumentWrite, Kind
+from onhand.core.keys import shard
+from onhand.core.outcomes import Accepted, Reason
+from onhand.core.snapshot import HoldQuery, Reads, Refusal
+from onhand.service.faults import Conflict
+from onhand.storage.postgres.plain import PlainUnit
+from onhand.storage.postgres.store import PostgresStore, PostgresUnit
+
+A, B, C = sku("a"), sku("b"), sku("c")
+RED, BLUE, LOT = at(colorid="red"), at(colorid="blue"), at(colorid="red", batchid="l1")
+ELSEWHERE = at(location="12", colorid="red")
+
+
+@pytest.fixture(params=[PostgresUnit, PlainUnit])
+async def house(request, database_url):
+    async with database(database_url) as opened:
+        opened.store = PostgresStore(opened.pool, request.param)
+        yield opened
+
+
+async def stocked(store) -> None:
+    """Two products with cells, a lot, holds of two owners, one of them due, one closed."""
+
+    def act(hand: Hand) -> None:
+        for where, quantity in ((RED, 5), (BLUE, 7), (LOT, 3), (ELSEWHERE, 2)):
+            hand.post(A, where, quantity * PIECE, f"post-{where.key}")
+        hand.post(B, RED, PIECE, "post-b")
+        hand.reserve(A, RED, 1 * PIECE, "h1")
+        hand.reserve(A, RED, 2 * PIECE, "h2", expires_at=NOW + 10)
+        hand.reserve(A, RED, 2 * PIECE, "h3")
+        hand.reserve(A, RED, 2 * PIECE, "h4")
+        hand.reserve(A, BLUE, 1 * PIECE, "h5", reference="cart")
+        hand.reserve(A, LOT, 1 * PIECE, "h6", expires_at=NOW + 5)
+        hand.reserve(A, ELSEWHERE, 1 * PIECE, "h7")
+
+    await do(store, wanting(A, B), act)
+    await do(store, wanting(A, holds={(A, 4)}), lambda hand: hand.release(A, RED, 4, "r4"), NOW + 1)
+
+
+async def look(store, reads: Reads, now: int = NOW):
+    async with store.unit() as unit:
+        return await unit.gather(reads, now)
+
+
+async def test_new_products_are_made_with_their_spelling_and_stay(house):
+    hand = await do(house.store, wanting(A, B), lambda hand: hand.post(A, RED, PIECE, "p"))
+    assert set(hand.snapshot.products) == {A, B}
+    rows = await house.pool.fetch("SELECT organization, product, version FROM product ORDER BY product")
+    assert [tuple(row) for row in rows] == [("USMF", "A", 1), ("USMF", "B", 0)]
+
+
+async def test_what_was_written_is_read(house):
+    await stocked(house.store)
+    found = await look(house.store, wanting(A, places={(A, RED.place)}, ids=[(1, Kind.RESERVE, "h1")]))
+    state = found.products[A]
+    assert found.configuration == {1: 1}
+    assert set(state.positions) == {RED.key, BLUE.key}
+    level = state.stock[RED.key, STOCKED]
+    assert (level.own, level.finer, level.held) == (5 * PIECE, 3 * PIECE, 0)
+    reserved = state.stock[RED.key, RESERVED]
+    assert (reserved.own, reserved.finer, reserved.held) == (5 * PIECE, 1 * PIECE, 5 * PIECE)
+    assert (state.version, state.next_hold) == (5 + 7 + 1 - 1, 8)
+    assert found.ids[1, Kind.RESERVE, "h1"].accepted == Accepted(hold=1)
+    assert found.ids[1, Kind.RESERVE, "h1"].fingerprint == 7
+
+
+async def test_due_holds_come_unasked_with_their_position_and_cell(house):
+    await stocked(house.store)
+    assert not (await look(house.store, wanting(A), NOW + 4)).products[A].holds
+    state = (await look(house.store, wanting(A), NOW + 5)).products[A]
+    assert set(state.holds) == {6}
+    assert state.holds[6].position == LOT.key
+    assert set(state.positions) == {LOT.key, RED.key}
+    assert state.positions[LOT.key].cell == RED.key
+    assert state.stock[RED.key, RESERVED].finer == PIECE
+
+
+async def test_a_hold_query_reads_the_oldest_until_the_quantity_is_reached(house):
+    await stocked(house.store)
+
+    async def numbers(quantity: int, now: int = NOW, **more) -> set[int]:
+        asked = HoldQuery(A, RED.key, RESERVED, "", quantity * PIECE)
+        return set(
+            (await look(house.store, wanting(A, hold_queries={asked: None}, **more), now)).products[A].holds
+        )
+
+    assert await numbers(1) == {1}
+    assert await numbers(2) == {1, 2}
+    assert await numbers(9) == {1, 2, 3}
+    assert await numbers(2, NOW + 10) == {1, 2, 3, 6}, "due holds do not count towards the quantity"
+    assert await numbers(1, holds={(A, 1)}) == {1, 2}, "nor do those asked for by number"
+
+
+async def test_a_hold_by_number_comes_with_its_place_even_when_closed(house):
+    await stocked(house.store)
+    state = (await look(house.store, wanting(A, holds={(A, 4), (A, 99)}))).products[A]
+    assert set(state.holds) == {4}
+    assert state.holds[4].remaining == 0
+    assert set(state.positions) == {RED.key, BLUE.key}
+
+
+EVERYTHING = [
+    wanting(A),
+    wanting(A, B, C, places={(A, RED.place), (B, RED.place), (C, RED.place)}),
+    wanting(A, places={(A, RED.place)}, positions={(A, RED.key), (A, LOT.key), (A, "none")}),
+    wanting(A, B, positions={(A, LOT.key), (B, RED.key)}),
+    wanting(A, whole={A}),
+    wanting(A, B, whole={A, B}, holds={(A, 1), (A, 4), (B, 1)}),
+    wanting(A, holds={(A, 6)}),
+    wanting(A, all_holds={(A, None)}),
+    wanting(A, all_holds={(A, ELSEWHERE.place)}, records={(A, ELSEWHERE.place)}),
+    wanting(A, records={(A, None)}, whole={A}),
+    wanting(
+        A,
+        hold_queries={
+            HoldQuery(A, RED.key, RESERVED, "", 2 * PIECE): None,
+            HoldQuery(A, BLUE.key, RESERVED, "cart", PIECE): None,
+            HoldQuery(A, "none", RESERVED, "", PIECE): None,
+        },
+        holds={(A, 3)},
+    ),
+    wanting(
+        A,
+        ids=[
+            (1, Kind.RESERVE, "h1"),
+            (1, Kind.CHANGE, "h1"),
+            (2, Kind.RESERVE, "h1"),
+            (1, Kind.CHANGE, "post-b"),
+        ],
+    ),
+    Reads(ids=[(1, Kind.RESERVE, "h2")]),
+    Reads(),
+]
+
+
+@pytest.mark.parametrize("number", range(len(EVERYTHING)))
+@pytest.mark.parametrize("now", [NOW, NOW + 5, NOW + 10])
+async def test_both_forms_of_gather_see_the_same(database_url, number, now):
+    async with database(database_url) as opened:
+        await stocked(opened.store)
+        one = await look(PostgresStore(opened.pool), EVERYTHING[number], now)
+        other = await look(PostgresStore(opened.pool, PlainUnit), EVERYTHING[number], now)
+    assert one == other
+
+
+async def test_a_unit_that_is_not_committed_leaves_nothing(house):
+    async with house.store.unit() as unit:
+        Hand(await unit.gather(wanting(A), NOW)).post(A, RED, PIECE, "p")
+    assert await house.pool.fetchval("SELECT count(*) FROM stock") == 0
+
+    def fail(_hand: Hand) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await do(house.store, wanting(A), fail)
+    await asyncio.wait_for(do(house.store, wanting(A), lambda hand: hand.post(A, RED, PIECE, "p")), 5)
+
+
+async def test_a_duplicate_id_is_a_conflict_and_changes_nothing(house):
+    await do(house.store, wanting(A), lambda hand: hand.post(A, RED, PIECE, "same"))
+    with pytest.raises(Conflict):
+        await do(house.store, wanting(B), lambda hand: hand.post(B, RED, PIECE, "same"))
+    assert await house.pool.fetchval("SELECT count(*) FROM movement") == 1
+    assert not (await look(house.store, wanting(B, whole={B}))).products[B].positions
+
+
+async def test_the_loser_of_a_race_for_an_id_gets_a_conflict(database_url):
+    async with database(database_url) as opened:
+        results = await asyncio.gather(
+            *(
+                do(opened.store, wanting(key), lambda hand, key=key: hand.post(key, RED, PIECE, "race"))
+                for key in (A, B, C)
+            ),
+            return_exceptions=True,
+        )
+        assert sorted(type(result).__name__ for result in results) == ["Conflict", "Conflict", "Hand"]
+        assert await opened.pool.fetchval("SELECT count(*) FROM movement") == 1
+
+
+async def test_documents_are_versioned(house):
+    key = DocumentKey(shard("1", "o1"), 1, "order", "o1")
+
+    async def write(expected: int, *bodies: bytes) -> None:
+        async with house.store.unit() as unit:
+            found = await unit.gather(Reads(documents={key}), NOW)
+            hand = Hand(found)
+            hand.decision.documents = [
+                DocumentWrite(key, expected + more, body) for more, body in enumerate(bodies)
+            ]
+            await unit.commit(hand.decide())
+
+    await write(0, b"one")
+    await write(1, b"two", b"three")
+    with pytest.raises(Conflict):
+        await write(1, b"late")
+    found = (await look(house.store, Reads(documents={key}))).documents[key]
+    assert (found.version, found.body) == (3, b"three")
+
+
+async def test_refusals_are_recorded(house):
+    async with house.store.unit() as unit:
+        hand = Hand(await unit.gather(wanting(A), NOW))
+        hand.decision.refusals = [
+            Refusal(
+                A, Kind.RESERVE, "x", "tester", "web", RED.key, RESERVED, 9, 1, Reason.SHORTAGE, (RED.key, "")
+            ),
+            Refusal(A, Kind.RESERVE, "y", "tester", "", RED.key, RESERVED, 9, 1, Reason.SHORTAGE, ("",)),
+        ]
+        await unit.commit(hand.decide())
+    rows = await house.pool.fetch("SELECT reason, nodes FROM refusal ORDER BY command_id")
+    assert [(row["reason"], row["nodes"]) for row in rows] == [
+        ("shortage", [RED.key, ""]),
+        ("shortage", [""]),
+    ]
+
+
+async def test_a_wipe_forgets_stock_and_ids_of_its_place_only(house):
+    await stocked(house.store)
+    async with house.store.unit() as unit:
+        hand = Hand(await unit.gather(wanting(A, records={(A, RED.place)}), NOW))
+        hand.decision.wipes = [(A, RED.place)]
+        hand.post(A, BLUE, PIECE, "after")
+        await unit.commit(hand.decide())
+    ids = [(1, Kind.RESERVE, name) for name in ("h1", "h7")] + [
+        (1, Kind.CHANGE, name) for name in ("post-b", "after")
+    ]
+    found = await look(house.store, wanting(A, whole={A}, ids=ids))
+    assert set(found.ids) == set(ids[1:])
+    assert {key for key, _ in found.products[A].stock} == {BLUE.key, ELSEWHERE.key}
+
+
+async def test_set_at_is_kept_and_forgotten(house):
+    await stocked(house.store)
+    for time, expected in ((NOW, NOW), (0, None)):
+        async with house.store.unit() as unit:
+            hand = Hand(await unit.gather(wanting(A, positions={(A, LOT.key)}), NOW))
+            hand.decision.set_at = [(A, hand.snapshot.products[A].positions[LOT.key].number, time)]
+            hand.post(A, LOT, PIECE, f"set-{time}")
+            await unit.commit(hand.decide())
+        found = await look(house.store, wanting(A, positions={(A, LOT.key)}))
+        assert found.products[A].positions[LOT.key].set_at == expected
