@@ -1,0 +1,185 @@
+"""Bounds and faults of the edge over HTTP; the description and its page."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from urllib.parse import urlparse
+
+import httpx
+import pytest
+
+from onhand.api import description
+from onhand.api.routes import ROUTES
+from onhand.api.services import Limits
+from onhand.service.access import SCOPES
+from tests.serving import Running, Tenant, serving
+
+RESERVE = {
+    "id": "r",
+    "organizationId": "org",
+    "productId": "P",
+    "dimensions": {"siteId": "1", "locationId": "11"},
+    "quantityDataSource": "iv",
+    "modifier": "softreserved",
+    "quantity": 1,
+}
+
+
+async def test_health_and_metrics(running: Running) -> None:
+    for path in ("/livez", "/readyz", "/health/ping", "/health/ping/"):
+        assert (await running.http.get(path)).status_code == 200, path
+    shown = (await running.http.get("/metrics")).text
+    assert 'onhand_requests_total{outcome="200",reason="",route="GET /livez"} 1.0' in shown
+    await running.services.batcher.stop()
+    answer = await running.http.get("/readyz")
+    assert (answer.status_code, answer.json()["parts"]) == (503, {"lanes": "a lane has stopped"})
+
+
+async def test_a_stopping_service_says_retry(shop: Tenant) -> None:
+    await shop.running.services.batcher.stop()
+    answer = await shop.send("POST", "onhand/reserve", RESERVE)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert (answer.json()["processingStatus"], answer.json()["statusCode"]) == ("failure", 503)
+    bulk = await shop.send("POST", "onhand/reserve/bulk", [RESERVE])
+    assert (bulk.status_code, bulk.headers["retry-after"]) == (503, "1")
+    native = await shop.native("POST", "reservations", {**{k: RESERVE[k] for k in ("organizationId", "productId", "dimensions", "quantity")}})
+    assert (native.status_code, native.json()["code"], native.json()["retryable"]) == (503, "busy", True)
+
+
+async def test_size_of_bodies_and_queries(database_url: str) -> None:
+    limits = Limits(body_bytes_max=1_000, query_bytes_max=500)
+    async with serving(database_url, limits=limits) as running:
+        tenant = await running.environment("e1")
+        large = await tenant.send("POST", "onhand/reserve", {"id": "x" * 1_000})
+        assert (large.status_code, large.json()["statusCode"]) == (413, 413)
+
+        async def chunks():
+            for _ in range(20):
+                yield b"x" * 100
+
+        streamed = await running.http.post(tenant.path("onhand"), content=chunks(), headers=tenant.headers)
+        assert streamed.status_code == 413
+        assert (await tenant.send("GET", "onhand?siteId=" + "x" * 500)).status_code == 414
+        assert (await tenant.send("GET", "allpartitionids")).status_code == 200
+
+
+async def test_rate_of_one_client(database_url: str) -> None:
+    async with serving(database_url, limits=Limits(requests_per_second_max=0.01, burst_requests=3)) as running:
+        tenant, other = await running.environment("e1"), await running.environment("e2")
+        answers = [await tenant.send("GET", "allpartitionids") for _ in range(4)]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert (await other.send("GET", "allpartitionids")).status_code == 200
+
+
+async def test_unknown_routes_methods_and_environments(shop: Tenant) -> None:
+    assert (await shop.send("GET", "nowhere")).status_code == 404
+    wrong = await shop.send("PUT", "onhand", {})
+    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
+    native = await shop.native("PUT", "reservations", {})
+    assert (native.status_code, native.headers["content-type"]) == (405, "application/problem+json")
+    everywhere = {"Authorization": f"Bearer {await shop.running.token('*')}"}
+    for path in ("/api/environment/none/allpartitionids", "/v1/environments/none/partitions"):
+        answer = await shop.running.http.get(path, headers=everywhere)
+        assert answer.status_code == 404, path
+
+
+async def test_scopes_are_required(running: Running) -> None:
+    await running.environment("e1")
+    reader = {"Authorization": f"Bearer {await running.token('e1', ('onhand:read',))}"}
+    for route in ROUTES:
+        if route.scope and "{environment}" in route.path:
+            path = route.path.replace("{environment}", "e1").replace("{", "").replace("}", "")
+            answer = await running.http.request(route.method, path, headers=reader)
+            assert (answer.status_code == 403) is (route.scope != "onhand:read"), route.label
+            if answer.status_code == 403 and route.surface == "compat":
+                assert answer.content == b""
+
+
+async def test_a_failure_shows_nothing_of_the_inside(
+    shop: Tenant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_environment_id: str) -> None:
+        raise RuntimeError("SELECT secret FROM inside")
+
+    monkeypatch.setattr(type(shop.running.services.queries), "partitions", lambda _self, name: broken(name))
+    for answer in (await shop.send("GET", "allpartitionids"), await shop.native("GET", "partitions")):
+        assert answer.status_code == 500
+        assert "secret" not in answer.text
+        assert answer.headers["x-ms-correlation-id"] in answer.text
+
+
+async def test_a_client_that_goes_away_does_no_harm(shop: Tenant) -> None:
+    url = urlparse(shop.running.url)
+    body = json.dumps({**RESERVE, "id": "gone"}).encode()
+    head = f"POST {shop.path('onhand/reserve')} HTTP/1.1\r\nHost: x\r\nAuthorization: {shop.headers['Authorization']}\r\n"
+    for cut in (len(body), 10):
+        _, writer = await asyncio.open_connection(url.hostname, url.port)
+        writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:cut])
+        await writer.drain()
+        writer.transport.abort()
+    for number in range(9):
+        answer = await shop.post("onhand/reserve", {**RESERVE, "id": f"after {number}"})
+        assert answer["processingStatus"] == "success"
+
+
+async def test_many_callers_never_oversell(shop: Tenant) -> None:
+    bodies = [{**RESERVE, "id": f"r{number}", "quantity": "1.5"} for number in range(40)]
+    answers = await asyncio.gather(*(shop.post("onhand/reserve", body) for body in bodies))
+    accepted = [answer for answer in answers if answer["processingStatus"] == "success"]
+    assert len(accepted) == 6  # 9 of 10 pieces
+    assert all(answer["afrFailure"] for answer in answers if answer not in accepted)
+    assert (await shop.native("POST", "verify")).json()["clean"] is True
+
+
+async def test_openapi_and_docs(running: Running) -> None:
+    served = await running.http.get("/openapi.json")
+    document = served.json()
+    assert document["openapi"] == "3.1.0"
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    assert len(operations) == len(ROUTES) == len({one["operationId"] for one in operations})
+    assert set(document["components"]["securitySchemes"]["token"]["flows"]["clientCredentials"]["scopes"]) == set(SCOPES)
+    page = await running.http.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    assert 'id="shortage"' in page.text
+
+
+def test_committed_description_is_current() -> None:
+    committed = Path(__file__).parents[2] / "docs" / "openapi.json"
+    assert committed.read_bytes() == description.description(), "python -m onhand.api.openapi > docs/openapi.json"
+
+
+async def test_metadata_and_keys(running: Running) -> None:
+    metadata = (await running.http.get("/.well-known/oauth-authorization-server")).json()
+    assert metadata["token_endpoint"].endswith("/oauth2/token")
+    keys = (await running.http.get("/.well-known/jwks.json")).json()["keys"]
+    assert [key["kty"] for key in keys] == ["EC"]
+    assert "d" not in keys[0]
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        ({}, 400, "unsupported_grant_type"),
+        ({"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials", "client_id": "x", "client_secret": "y"}, 401, "invalid_client"),
+    ],
+)
+async def test_refused_token_requests(running: Running, form: dict[str, str], status: int, error: str) -> None:
+    answer = await running.http.post("/oauth2/token", data=form)
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert (await running.http.post("/token", json=[])).status_code == 400
+    assert (await running.http.post("/token", json={"client_assertion": "x", "context": "e1"})).status_code == 401
+
+
+async def test_basic_credentials(running: Running) -> None:
+    secret = await running.services.access.create_client("pos", ("e1",))
+    answer = await running.http.post(
+        "/oauth2/token", data={"grant_type": "client_credentials"}, auth=httpx.BasicAuth("pos", secret)
+    )
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
