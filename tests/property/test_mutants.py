@@ -45,8 +45,7 @@ MUTANTS = {
         "if quantity >= available:",
     ),
     "stale level in the batch": (
-        "holdings",
-    "book",
+        "book",
         "        if self._stands:\n            self._inform(at, measure, delta)\n",
         "",
     ),
