@@ -21,7 +21,9 @@ from tests.property.world import (
 )
 
 from onhand.core import commands as c
+from onhand.core.decide import decide, reads
 from onhand.core.outcomes import Accepted
+from onhand.core.snapshot import Snapshot
 
 MORE = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 
@@ -133,7 +135,9 @@ def bare_command(draw, by_location):  # noqa: C901, PLR0911 - one case a command
 
 @st.composite
 def group(draw, by_location):
-    members = draw(st.lists(any_command(by_location), max_size=4))
+    members = draw(
+        st.lists(any_command(by_location).filter(lambda one: not isinstance(one, c.Wipe)), max_size=4)
+    )
     keys = draw(st.lists(st.sampled_from(["a", "b"]), max_size=2, unique=True))
     documents = tuple(c.DocumentKey(1, 1, "order", key) for key in keys)
     slip = draw(st.sampled_from([0, 0, 0, 1]))
@@ -161,16 +165,8 @@ def batches(draw):
             st.one_of(any_command(by_location), any_command(by_location), group(by_location)), max_size=25
         )
     )
-    if any(isinstance(work, c.Wipe) for work in works):
-        # Whether a stored set moved anything is not in the snapshot; a wipe then forgets a little too much.
-        works = [
-            replace(work, id=f"s{index}") if isinstance(work, c.SetOnHand) else work
-            for index, work in enumerate(works)
-        ]
     again = draw(st.lists(st.integers(0, 24), max_size=5))
-    works += [
-        works[index] for index in again if index < len(works) and not isinstance(works[index], c.SetOnHand)
-    ]
+    works += [works[index] for index in again if index < len(works)]
     times = sorted(draw(st.lists(st.integers(0, 30), min_size=1, max_size=4)))
     return rules, works, times
 
@@ -240,3 +236,18 @@ def test_i1_a_checked_reserve_takes_nothing_from_what_could_be_met(made):
         elif getattr(outcome, "reason", "") == "shortage":
             assert not oracle.accepts(cells, at.cell, work.quantity)
             assert outcome.available == outcome.shortage.available == oracle.available(cells, at.cell)
+
+
+@MORE
+@given(batches())
+def test_decide_is_total_on_any_snapshot_and_wherever_a_wipe_stands(made):
+    rules, works, times = made
+    world = World(rules)
+    world.run(works[: len(works) // 2])
+    for snapshot in (
+        Snapshot(),
+        world.gather(reads(works), times[0]),
+        world.gather(reads(works[:2]), times[0]),
+    ):
+        for known in ({1: rules}, {}):
+            assert len(decide(works, snapshot, known, times[0]).outcomes) == len(works)

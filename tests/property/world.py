@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from onhand.core.commands import Document, DocumentKey, Work
+from onhand.core.commands import Document, DocumentKey, Wipe, Work
 from onhand.core.decide import decide, reads
 from onhand.core.keys import Position, ProductKey, encode, product_key
 from onhand.core.rules import Availability, Formula, Rules, Switches
@@ -94,7 +94,18 @@ class World:
         self.refusals: list[Any] = []
 
     def run(self, works: Sequence[Work], now: int = 0) -> list[Any]:
-        """One batch; checks that deciding twice gives the same and leaves the snapshot alone."""
+        """One batch, or several where a wipe ends one, as the batcher cuts them."""
+        outcomes: list[Any] = []
+        batch: list[Work] = []
+        for work in works:
+            batch.append(work)
+            if isinstance(work, Wipe):
+                outcomes += self._decide(batch, now)
+                batch = []
+        return outcomes + self._decide(batch, now)
+
+    def _decide(self, works: Sequence[Work], now: int) -> list[Any]:
+        """Decide and apply; checks that deciding twice gives the same and leaves the snapshot alone."""
         snapshot = self.gather(reads(works), now)
         before = copy.deepcopy(snapshot)
         decision = decide(works, snapshot, self.rules, now)

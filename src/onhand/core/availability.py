@@ -198,6 +198,8 @@ class Stand(Plain):
         nodes.sort(key=_finest_first)
         self._tree = {node.key: node for node in nodes}
         self._home = {}
+        if not nodes:
+            return True
         for key, net in self._net.items():
             if net <= 0:
                 continue

@@ -228,7 +228,7 @@ class ClearReserved(Command, frozen=True, kw_only=True):
 
 
 class Wipe(Command, frozen=True, kw_only=True):
-    """Forget the product's stock, holds and command ids at one place (partition clean-up)."""
+    """Forget the product's stock, holds and command ids at one place (partition clean-up); it ends its batch."""
 
     place: str
     reason: str = ""

@@ -17,6 +17,9 @@ For each command, in this order:
 3. *Effect.* One function for each type of command, in `reservations.py` and `onhand.py`. It checks first and then
    changes the product's `Book`; a refused command has changed nothing.
 
+A wipe belongs at the end of its batch: which stored ids it takes with it only the store can tell, so commands that
+follow it are answered as if those ids were still known. Ids accepted earlier in the batch are forgotten exactly.
+
 A group works on the same books, which meanwhile note how each change is taken back. If a member is refused, or a
 document is not at the version that was expected, the notes are played backwards and every other member is refused
 with it. What lapsed before the group stays lapsed.
@@ -48,7 +51,6 @@ from onhand.core.commands import (
     Reverse,
     SetOnHand,
     Unreserve,
-    Wipe,
     Work,
 )
 from onhand.core.holds import lapse
@@ -79,11 +81,11 @@ def _command(batch: Batch, command: AnyCommand) -> Outcome:
     product = command.product
     book = batch.book(product)
     book.lapsed = 0
-    if book.due:
+    if book.holdings.due:
         lapse(book)
     command_id = (product.environment, command.kind, command.id)
     seen = batch.seen(command_id)
-    if seen is not None and not _forgotten(book, command, seen):
+    if seen is not None:
         return _repeat(book, command, seen)
     outcome = _effect(book, command)
     if isinstance(outcome, Accepted):
@@ -126,47 +128,11 @@ def _repeat(book: Book, command: AnyCommand, seen: Seen | NewId) -> Outcome:
     return Replayed(seen.accepted)
 
 
-def _forgotten(book: Book, command: AnyCommand, seen: Seen | NewId) -> bool:
-    """Whether a wipe earlier in the batch took the stored id with it, as it takes those behind movements.
-
-    The same body acted at the same place. Whether a set moved anything only the store can tell: it is taken to
-    have; if it had not, the store finds its id twice, and the batch is decided again in parts.
-    """
-    if isinstance(seen, NewId) or not book.has_wiped or seen.fingerprint != command.fingerprint:
-        return False
-    accepted = seen.accepted
-    match command:
-        case ChangeOnHand():
-            moved = any(delta for _, delta in command.changes)
-        case SetOnHand():
-            moved = not accepted.stale
-        case Reserve():
-            moved = True
-        case _:
-            moved = accepted.released > 0 and not isinstance(command, ReleaseDue)
-    return moved and book.wiped(_place(book, command))
-
-
-def _place(book: Book, command: AnyCommand) -> str | None:
-    """The place that a command acts at; None when it is the whole product or an unknown hold."""
-    match command:
-        case Wipe():
-            return command.place
-        case ReleaseHold() | ExtendHold():
-            hold = book.hold(command.hold)
-            at = None if hold is None else book.position(hold.position)
-            return None if at is None else at.place
-        case ReleaseDue() | ClearReserved():
-            return None
-        case _:
-            return command.position.place
-
-
 def _group(batch: Batch, group: Group) -> GroupOutcome:
     """All or nothing: decide on the batch's state, and take everything back when a member is refused."""
     for product in products_of(group.commands):
         book = batch.book(product)
-        if book.due:
+        if book.holdings.due:
             lapse(book)
     decision = batch.decision
     moved = len(decision.movements)
