@@ -19,7 +19,7 @@ from onhand.storage.postgres.gathering import Asked, command_hash
 
 _encode_accepted = msgspec.msgpack.Encoder().encode
 
-COMMIT_BATCH = f"SELECT commit_batch({', '.join(f'${n}' for n in range(1, 92))})"
+COMMIT_BATCH = f"SELECT commit_batch({', '.join(f'${n}' for n in range(1, 91))})"
 
 NODE_END = "\x1f"
 """Follows each position key of a list; keys are percent-encoded and never contain it."""
@@ -116,8 +116,8 @@ class Columns:
 
     def _new_holds(self) -> Columned:
         ids = self.ids
-        return columns(
-            15,
+        table = columns(
+            14,
             [
                 (
                     row.product.k,
@@ -132,13 +132,13 @@ class Columns:
                     row.order,
                     row.owner,
                     row.caller,
-                    row.command_id,
                     row.expires_at,
                     row.closed_by,
                 )
                 for row in self.decision.new_holds
             ],
         )
+        return sparse(table, 7, 8, 9, 10, 12, 13)
 
     def _holds(self) -> Columned:
         return columns(
@@ -158,7 +158,7 @@ class Columns:
 
     def _movements(self) -> Columned:
         ids = self.ids
-        return columns(
+        table = columns(
             12,
             [
                 (
@@ -178,6 +178,7 @@ class Columns:
                 for row in self.decision.movements
             ],
         )
+        return sparse(table, 7, 11)
 
     def _ids(self) -> Columned:
         hashes = self.asked.hashes
@@ -250,6 +251,11 @@ Columned = Iterable[Sequence[object]]
 def columns(width: int, rows: Sequence[tuple[object, ...]]) -> Columned:
     """Rows turned into columns; no rows are that many empty columns."""
     return zip(*rows, strict=True) if rows else [()] * width
+
+
+def sparse(table: Columned, *optional: int) -> Columned:
+    """The columns of a table; an optional one that holds nothing but null or empty texts is left empty."""
+    return [() if at in optional and not any(column) else column for at, column in enumerate(table)]
 
 
 def _id_order(row: NewId) -> tuple[int, int, str]:
