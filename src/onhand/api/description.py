@@ -84,7 +84,7 @@ async def serve_page(_call: Call, _services: Services) -> Reply:
 
 
 def _operation(method: str, path: str, operation: dict[str, Any], document: dict[str, Any]) -> str:
-    scope = next(iter(operation["security"]), {}).get("token", [""])[0]
+    scope = operation["security"][0]["token"][0] if operation["security"] else ""
     rows = "".join(
         f"<tr><td><code>{escape(one['name'])}</code></td><td>{escape(one['in'])}</td>"
         f"<td>{escape(one.get('description', ''))}</td></tr>"

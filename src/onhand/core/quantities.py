@@ -57,7 +57,7 @@ def parse(value: Decimal | int | str) -> int:
 def _scale(value: Decimal) -> int:
     if not value.is_finite():
         raise QuantityError(f"{value} is not a quantity: NaN and Infinity are refused.")
-    if abs(value) > MAX_UNITS:
+    if value.copy_abs() > MAX_UNITS:  # not abs(): that rounds to the caller's context, and may overflow
         raise _too_large(value)
     try:
         shifted = _EXACT.scaleb(value, PLACES)

@@ -28,7 +28,7 @@ def schedules(house: House) -> list[Schedule]:
         await _prune_command_ids(house)
 
     return [
-        Schedule("sweep", EVERY_MINUTE, house.jobs.sweep),
+        Schedule("sweep", timedelta(seconds=house.settings.sweep_seconds), house.jobs.sweep),
         Schedule("resume-jobs", EVERY_MINUTE, house.jobs.run_unfinished),
         Schedule("partitions", EVERY_DAY, partitions),
         Schedule("refusals", EVERY_DAY, refusals),

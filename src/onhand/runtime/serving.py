@@ -92,7 +92,7 @@ async def _running(house: House) -> AsyncIterator[None]:
     await ensure_partitions(house.pool, datetime.now(UTC))
     await house.access.start()
     await house.batcher.start()
-    clockwork = Schedules(house.url, schedules(house))
+    clockwork = Schedules(house.pool, schedules(house))
     await clockwork.start()
     try:
         yield

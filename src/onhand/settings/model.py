@@ -253,6 +253,15 @@ class Settings(BaseSettings):
         le=3_650,
     )
 
+    sweep_seconds: int = _knob(
+        10,
+        "How often expired holds are written off. They stop counting at once either way; this only tidies the records.",
+        group="retention",
+        unit="seconds",
+        ge=1,
+        le=3_600,
+    )
+
     # Observing -----------------------------------------------------------------------------------------------
 
     log_level: Literal["debug", "info", "warning", "error"] = _knob(

@@ -285,7 +285,7 @@ def scaled(number: Decimal | None, field: str) -> int | Rejected:
     try:
         return parse(number)
     except QuantityError as error:
-        return Rejected(Reason.INVALID_QUANTITY, f"{field[:TEXT_MAX]} is refused: {error}")
+        return Rejected(Reason.INVALID_QUANTITY, f"{field[:TEXT_MAX]} is refused: {str(error)[:TEXT_MAX]}")
 
 
 def microseconds(moment: datetime | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
 
@@ -47,6 +48,20 @@ def idempotency_key(call: Call) -> str:
     if len(given) > ID_MAX:
         raise EdgeProblem(400, "invalid-header", f"Idempotency-Key has at most {ID_MAX} characters.")
     return given or new_id()
+
+
+async def paged(reading: Awaitable[T]) -> T:
+    """A listing; the reader raises `ValueError` for a cursor that it did not make.
+
+    Raises:
+        EdgeProblem: the cursor is not one of this listing.
+    """
+    try:
+        return await reading
+    except ValueError as error:
+        raise EdgeProblem(
+            400, "invalid-cursor", "after is not a cursor of this listing; start without it."
+        ) from error
 
 
 class Query:

@@ -13,7 +13,7 @@ from onhand.api.compat.envelopes import moment
 from onhand.api.compat.translate import Asker
 from onhand.api.compat.wire import ReserveBody
 from onhand.api.exchange import Call, Reply, json_reply
-from onhand.api.native.reading import Query, decode, idempotency_key
+from onhand.api.native.reading import Query, decode, idempotency_key, paged
 from onhand.api.native.wire import (
     ExtendRequest,
     ReleaseRequest,
@@ -107,15 +107,17 @@ async def listing(call: Call, services: Services) -> Reply:
     query = Query(call)
     after, limit = query.page(services)
     open_only = query.flag("open")
-    page = await services.queries.holds(
-        call.environment,
-        organization=query.text("organizationId"),
-        product=query.text("productId"),
-        reference=query.text("reference"),
-        channel=query.text("channel"),
-        open_only=True if open_only is None and query.text("state") != "all" else open_only,
-        after=after,
-        limit=limit,
+    page = await paged(
+        services.queries.holds(
+            call.environment,
+            organization=query.text("organizationId"),
+            product=query.text("productId"),
+            reference=query.text("reference"),
+            channel=query.text("channel"),
+            open_only=True if open_only is None and query.text("state") != "all" else open_only,
+            after=after,
+            limit=limit,
+        )
     )
     answer = ReservationPage(items=[shown(call.of, row) for row in page.rows], next=page.next)
     return json_reply(answer, headers=link(call, page.next))

@@ -12,7 +12,7 @@ from onhand.api.compat.envelopes import moment, node
 from onhand.api.compat.translate import Asker
 from onhand.api.compat.wire import OnHandBody, SetOnHandBody
 from onhand.api.exchange import Call, Reply, json_reply
-from onhand.api.native.reading import Query, decode, idempotency_key
+from onhand.api.native.reading import Query, decode, idempotency_key, paged
 from onhand.api.native.reservations import link, measure_text, settled, spelled
 from onhand.api.native.wire import (
     Availability,
@@ -72,14 +72,16 @@ async def movements(call: Call, services: Services) -> Reply:
     query = Query(call)
     after, limit = query.page(services)
     source, _, name = (query.text("measure") or "").partition(".")
-    page = await services.queries.movements(
-        call.environment,
-        query.required("organizationId"),
-        query.required("productId"),
-        dimensions=query.others("organizationId", "productId", "measure", "after", "limit") or None,
-        measure=(source, name) if name else None,
-        after=after,
-        limit=limit,
+    page = await paged(
+        services.queries.movements(
+            call.environment,
+            query.required("organizationId"),
+            query.required("productId"),
+            dimensions=query.others("organizationId", "productId", "measure", "after", "limit") or None,
+            measure=(source, name) if name else None,
+            after=after,
+            limit=limit,
+        )
     )
     if isinstance(page, Rejected):
         return of_rejection(page)
@@ -110,7 +112,7 @@ async def refusals(call: Call, services: Services) -> Reply:
     query = Query(call)
     after, limit = query.page(services)
     since = query.moment("since") or moment(services.clock.now_us()) - REFUSALS_SINCE
-    page = await services.queries.refusals(call.environment, since, after=after, limit=limit)
+    page = await paged(services.queries.refusals(call.environment, since, after=after, limit=limit))
     items = [
         Refusal(
             organization_id=row.organization,

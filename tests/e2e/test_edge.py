@@ -150,7 +150,7 @@ async def test_openapi_and_docs(running: Running) -> None:
 
 
 def test_committed_description_is_current() -> None:
-    committed = Path(__file__).parents[3] / "docs" / "openapi.json"
+    committed = Path(__file__).parents[2] / "docs" / "openapi.json"
     assert committed.read_bytes() == description.description(), "python -m onhand.api.openapi > docs/openapi.json"
 
 
