@@ -140,6 +140,10 @@ async def serving(
     batcher = Batcher(PostgresStore(pool), environments, clock, probe=metrics)
     jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
 
+    def page() -> tuple[bytes, str]:
+        content_type, body = metrics.exposition()
+        return body, content_type
+
     async def ready() -> dict[str, str]:
         return {} if batcher.healthy else {"lanes": "a lane has stopped"}
 
@@ -152,7 +156,7 @@ async def serving(
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         reader=reader,
         clock=clock,
-        metrics=metrics.exposition,
+        metrics=page,
         ready=ready,
         on_request=metrics.request,
         limits=limits or Limits(),

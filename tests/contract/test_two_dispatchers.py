@@ -16,7 +16,12 @@ from tests.conformance.fixtures import FIXTURES
 from tests.serving import Tenant, serving
 
 DIMENSIONS = {"siteId": "1", "locationId": "11"}
-STOCK = {"organizationId": "o", "productId": "P", "dimensions": DIMENSIONS, "quantities": {"iv": {"onhand": 5}}}
+STOCK = {
+    "organizationId": "o",
+    "productId": "P",
+    "dimensions": DIMENSIONS,
+    "quantities": {"iv": {"onhand": 5}},
+}
 RESERVE = {"organizationId": "o", "productId": "P", "dimensions": DIMENSIONS, "quantityDataSource": "@iv",
            "modifier": "@softreserved", "quantity": 1, "id": "r"}  # fmt: skip
 CASES: list[tuple[str, str, Any]] = [
@@ -56,7 +61,8 @@ async def test_identical_answers(tenant: Tenant) -> None:
     services = tenant.running.services
     apps = {"light": create_app(services), "framework": framework(Pipeline(services))}
     clients = {
-        name: httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") for name, app in apps.items()
+        name: httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
+        for name, app in apps.items()
     }
     for method, rest, body in CASES:
         answers = {}

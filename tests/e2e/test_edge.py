@@ -44,7 +44,11 @@ async def test_a_stopping_service_says_retry(shop: Tenant) -> None:
     assert (answer.json()["processingStatus"], answer.json()["statusCode"]) == ("failure", 503)
     bulk = await shop.send("POST", "onhand/reserve/bulk", [RESERVE])
     assert (bulk.status_code, bulk.headers["retry-after"]) == (503, "1")
-    native = await shop.native("POST", "reservations", {**{k: RESERVE[k] for k in ("organizationId", "productId", "dimensions", "quantity")}})
+    native = await shop.native(
+        "POST",
+        "reservations",
+        {**{k: RESERVE[k] for k in ("organizationId", "productId", "dimensions", "quantity")}},
+    )
     assert (native.status_code, native.json()["code"], native.json()["retryable"]) == (503, "busy", True)
 
 
@@ -66,7 +70,9 @@ async def test_size_of_bodies_and_queries(database_url: str) -> None:
 
 
 async def test_rate_of_one_client(database_url: str) -> None:
-    async with serving(database_url, limits=Limits(requests_per_second_max=0.01, burst_requests=3)) as running:
+    async with serving(
+        database_url, limits=Limits(requests_per_second_max=0.01, burst_requests=3)
+    ) as running:
         tenant, other = await running.environment("e1"), await running.environment("e2")
         answers = [await tenant.send("GET", "allpartitionids") for _ in range(4)]
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
@@ -140,7 +146,9 @@ async def test_openapi_and_docs(running: Running) -> None:
     assert document["openapi"] == "3.1.0"
     operations = [one for path in document["paths"].values() for one in path.values()]
     assert len(operations) == len(ROUTES) == len({one["operationId"] for one in operations})
-    assert set(document["components"]["securitySchemes"]["token"]["flows"]["clientCredentials"]["scopes"]) == set(SCOPES)
+    assert set(
+        document["components"]["securitySchemes"]["token"]["flows"]["clientCredentials"]["scopes"]
+    ) == set(SCOPES)
     page = await running.http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "default-src 'none'" in page.headers["content-security-policy"]
@@ -151,7 +159,9 @@ async def test_openapi_and_docs(running: Running) -> None:
 
 def test_committed_description_is_current() -> None:
     committed = Path(__file__).parents[2] / "docs" / "openapi.json"
-    assert committed.read_bytes() == description.description(), "python -m onhand.api.openapi > docs/openapi.json"
+    assert committed.read_bytes() == description.description(), (
+        "python -m onhand.api.openapi > docs/openapi.json"
+    )
 
 
 async def test_metadata_and_keys(running: Running) -> None:
@@ -170,11 +180,15 @@ async def test_metadata_and_keys(running: Running) -> None:
         ({"grant_type": "client_credentials", "client_id": "x", "client_secret": "y"}, 401, "invalid_client"),
     ],
 )
-async def test_refused_token_requests(running: Running, form: dict[str, str], status: int, error: str) -> None:
+async def test_refused_token_requests(
+    running: Running, form: dict[str, str], status: int, error: str
+) -> None:
     answer = await running.http.post("/oauth2/token", data=form)
     assert (answer.status_code, answer.json()["error"]) == (status, error)
     assert (await running.http.post("/token", json=[])).status_code == 400
-    assert (await running.http.post("/token", json={"client_assertion": "x", "context": "e1"})).status_code == 401
+    assert (
+        await running.http.post("/token", json={"client_assertion": "x", "context": "e1"})
+    ).status_code == 401
 
 
 async def test_basic_credentials(running: Running) -> None:

@@ -160,7 +160,9 @@ async def test_forged_tokens(access: Access, clock: MovableClock) -> None:
             await access.authenticate(bearer(token))
 
 
-@pytest.mark.parametrize("header", [None, b"", b"Bearer", b"Bearer ", b"Basic x", b"Bearer " + b"x" * 9_000, b"\xff"])
+@pytest.mark.parametrize(
+    "header", [None, b"", b"Bearer", b"Bearer ", b"Basic x", b"Bearer " + b"x" * 9_000, b"\xff"]
+)
 async def test_useless_headers(access: Access, header: bytes | None) -> None:
     with pytest.raises(Unauthenticated):
         await access.authenticate(header)
@@ -241,7 +243,11 @@ async def federated(catalogue: PostgresCatalogue, clock: MovableClock, issuer: I
 async def test_external_token(federated: Access, issuer: Issuer, clock: MovableClock) -> None:
     now = clock.now_us() // 1_000_000
     principal = await federated.authenticate(bearer(issuer.token(now)))
-    assert (principal.client_id, principal.environments, principal.scopes) == ("erp", {"shop"}, {"onhand:read"})
+    assert (principal.client_id, principal.environments, principal.scopes) == (
+        "erp",
+        {"shop"},
+        {"onhand:read"},
+    )
     for wrong in ({"aud": "other"}, {"iss": "https://evil.example"}, {"exp": now - 1}, {"nbf": now + 60}):
         with pytest.raises(Unauthenticated):
             await federated.authenticate(bearer(issuer.token(now, **wrong)))

@@ -298,7 +298,7 @@ def _treat(reader: BodyReader[Any], verb: Verb, make: Any, body: Event | Malform
 
 
 @given(JSON, st.booleans())
-def test_arbitrary_json_is_answered_or_unreadable(value: Any, mixed: bool) -> None:
+def test_arbitrary_json_is_answered_or_unreadable(value: Any, mixed: bool) -> None:  # noqa: FBT001 - drawn
     item = {**RESERVE, **value} if mixed and isinstance(value, dict) else value
     for reader, verb, make in READERS:
         try:
