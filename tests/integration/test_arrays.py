@@ -8,13 +8,13 @@ from onhand.core.outcomes import Reason
 from onhand.storage.postgres import arrays
 
 TEXTS = [
-    "", "plain", "NULL", "null", "{}", "a,b", '"', '\\', '\\"', "\\n", "\n\t\r", "\x01\x1f\x7f", "é", "日本", "😀", " ", "'",
+    "", "plain", "NULL", "null", "{}", "a,b", '"', "\\", '\\"', "\\n", "\n\t\r", "\x01\x1f\x7f", "é", "日本", "😀", " ", "'",
     "\u2028", '{"a":"\\u0001"}', None,
 ]  # fmt: skip
 NUMBERS = [0, 1, -1, 2**63 - 1, -(2**63), Kind.RESERVE, None]
 
 
-@pytest.fixture()
+@pytest.fixture
 async def session(database_url):
     session = await asyncpg.connect(database_url)
     yield session
