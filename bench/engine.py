@@ -14,10 +14,6 @@ import time
 
 import msgspec
 import uvloop
-from onhand.core.quantities import SCALE
-from onhand.runtime import opened
-from onhand.runtime.serving import GC_THRESHOLDS
-from onhand.settings import Settings
 
 from bench.fill import CELL, DIMENSIONS, PLACE
 from bench.processes import say
@@ -25,7 +21,11 @@ from bench.workload import ORGANIZATION, Keys, product
 from onhand.core.commands import Reserve
 from onhand.core.keys import Position, product_key
 from onhand.core.outcomes import Accepted
+from onhand.core.quantities import SCALE
 from onhand.core.rules import Rules
+from onhand.runtime import opened
+from onhand.runtime.serving import GC_THRESHOLDS
+from onhand.settings import Settings
 
 
 class Drive(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
-from onhand.core.quantities import SCALE
 
 from bench.workload import COLOR, LOCATION, ORGANIZATION, SITE, SIZE, product
 from onhand.core.commands import Kind
 from onhand.core.keys import encode, product_key
+from onhand.core.quantities import SCALE
 
 DIMENSIONS = (("siteid", SITE), ("locationid", LOCATION), ("colorid", COLOR), ("sizeid", SIZE))
 CELL = encode(DIMENSIONS)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-
 from bench.constant import BODY
 from bench.onhand_system import Onhand
 from bench.processes import Server

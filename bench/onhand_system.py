@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import asyncpg
-from onhand.runtime import opened
-from onhand.settings import Settings
 
 from bench.cluster import Cluster
 from bench.fill import fill
 from bench.processes import Server, say
 from bench.systems import PLENTY, TOKEN, Books, System
+from onhand.runtime import opened
+from onhand.settings import Settings
 
 ENVIRONMENT = "bench"
 

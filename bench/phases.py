@@ -11,8 +11,8 @@ from bench.cluster import binaries
 from bench.engine import Drive, Driven
 from bench.floor import Floor
 from bench.machine import fdatasync_us, resident_mb
-from bench.processes import say
 from bench.onhand_system import ENVIRONMENT, Onhand
+from bench.processes import say
 from bench.session import Session, generate, highest_memory, process
 from bench.systems import FastApiRedis, FastApiTransaction, PgBench, RawFunction, System
 from bench.workload import Keys

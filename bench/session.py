@@ -158,4 +158,3 @@ async def highest_memory(pid: int, during: asyncio.Task[Any]) -> float:
         highest = max(highest, resident_mb(pid))
         await asyncio.wait([during], timeout=0.5)
     return max(highest, resident_mb(pid))
-

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from tests.property.world import DIMENSIONS, ON_HAND, SOFT, World, position, product
 
 from onhand.core import commands as c
 from onhand.core.outcomes import Accepted, Reason
+from tests.property.world import DIMENSIONS, ON_HAND, SOFT, World, position, product
 
 PATCHED = (
     "flow",

@@ -1,4 +1,5 @@
 import pytest
+
 from bench.goals import TARGETS, Target, Verdict
 from bench.report import Report, missed, page, rows, table
 

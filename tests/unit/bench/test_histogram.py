@@ -1,6 +1,7 @@
 import random
 
 import pytest
+
 from bench.histogram import BUCKETS, LONGEST_US, Histogram, bucket, upper
 
 

@@ -5,6 +5,7 @@ import threading
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+
 from bench.load import Load, Run
 from bench.workload import Keys
 

@@ -3,6 +3,7 @@ import json
 from collections import Counter
 
 import pytest
+
 from bench.workload import ID_LENGTH, ZIPF, Keys, Requests, product
 
 

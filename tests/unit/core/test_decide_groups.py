@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import gc
 
-from tests.property.world import ON_HAND, SOFT, World, position, product
-
 from onhand.core import commands as c
 from onhand.core.decide import decide, reads
 from onhand.core.outcomes import Accepted, GroupOutcome, Reason, Replayed
 from onhand.core.snapshot import Level
+from tests.property.world import ON_HAND, SOFT, World, position, product
 
 RED = position(color="red")
 ORDER = c.DocumentKey(1, 1, "order", "o-1")
