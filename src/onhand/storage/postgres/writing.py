@@ -15,11 +15,26 @@ from onhand.core.commands import DocumentKey, DocumentWrite
 from onhand.core.keys import ProductKey
 from onhand.core.snapshot import Decision, LevelChange, NewId, NewPosition, Snapshot
 from onhand.service.faults import InvariantViolation
+from onhand.storage.postgres import arrays
 from onhand.storage.postgres.gathering import Asked, command_hash
 
 _encode_accepted = msgspec.msgpack.Encoder().encode
 
-COMMIT_BATCH = f"SELECT commit_batch({', '.join(f'${n}' for n in range(1, 91))})"
+_TYPES = """
+    bigint bigint bigint integer bigint
+    bigint bigint integer integer integer text text text
+    bigint bigint integer integer bigint bigint bigint
+    bigint bigint integer integer bigint bigint bigint
+    bigint bigint integer text bigint
+    bigint bigint bigint integer integer bigint bigint text text text text text bigint smallint
+    bigint bigint bigint bigint bigint smallint
+    bigint bigint bigint integer integer bigint bigint bigint smallint text text text
+    bigint integer smallint text bigint bytea
+    bigint bigint smallint text text text text integer bigint bigint text text
+    bigint integer text text bigint bigint bytea
+"""
+"""One line for each part of `Columns.arguments`; levels have two, known and new."""
+COMMIT_BATCH = f"SELECT {arrays.call('commit_batch', _TYPES)}"
 
 NODE_END = "\x1f"
 """Follows each position key of a list; keys are percent-encoded and never contain it."""
@@ -38,17 +53,20 @@ class Columns:
         """Arguments of `commit_batch`, in its order."""
         return [
             self.decision.now,
-            *chain(
-                self._products(),
-                self._positions(),
-                self._levels(),
-                self._set_at(),
-                self._new_holds(),
-                self._holds(),
-                self._movements(),
-                self._ids(),
-                self._refusals(),
-                self._documents(),
+            *arrays.arguments(
+                _TYPES,
+                chain(
+                    self._products(),
+                    self._positions(),
+                    self._levels(),
+                    self._set_at(),
+                    self._new_holds(),
+                    self._holds(),
+                    self._movements(),
+                    self._ids(),
+                    self._refusals(),
+                    self._documents(),
+                ),
             ),
         ]
 
