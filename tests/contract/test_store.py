@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 
 from onhand.core.commands import DocumentKey, DocumentWrite, Kind
 from onhand.core.keys import shard
@@ -14,6 +13,7 @@ from onhand.core.snapshot import HoldQuery, Reads, Refusal
 from onhand.service.faults import Conflict
 from onhand.storage.postgres.plain import PlainUnit
 from onhand.storage.postgres.store import PostgresStore, PostgresUnit
+from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 
 A, B, C = sku("a"), sku("b"), sku("c")
 RED, BLUE, LOT = at(colorid="red"), at(colorid="blue"), at(colorid="red", batchid="l1")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.hand_made import NOW, PARTITION, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 
 from onhand.core import presets
 from onhand.core.snapshot import HoldQuery
 from onhand.ports import ClientRow, JobRow, SigningKey
 from onhand.service.faults import Conflict
+from tests.hand_made import NOW, PARTITION, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 
 A, B = sku("a"), sku("b")
 HASH = "argon2"

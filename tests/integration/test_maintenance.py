@@ -6,12 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.hand_made import NOW, PIECE, RESERVED, Hand, at, database, do, sku, wanting
 
 from onhand.core.commands import Kind
 from onhand.core.outcomes import Reason
 from onhand.core.snapshot import Refusal
 from onhand.storage.postgres.maintenance import drop_refusals, ensure_partitions, prune_command_ids
+from tests.hand_made import NOW, PIECE, RESERVED, Hand, at, database, do, sku, wanting
 
 A = sku("a")
 TODAY = datetime.fromtimestamp(NOW // 1_000_000, UTC)

@@ -6,13 +6,13 @@ import re
 
 import asyncpg
 import pytest
-from tests.hand_made import NOW, PIECE, RESERVED, Hand, at, database, sku, wanting
 
 from onhand.core.commands import DocumentKey, Kind
 from onhand.core.keys import shard
 from onhand.core.snapshot import HoldQuery
 from onhand.storage.postgres.statements import query
 from onhand.storage.postgres.store import PostgresUnit
+from tests.hand_made import NOW, PIECE, RESERVED, Hand, at, database, sku, wanting
 
 PRODUCTS = 20_000
 A, NEW = sku("a"), at(colorid="new")
@@ -25,8 +25,8 @@ SELECT hashint8extended(n, 0), 1, 'usmf', 'q' || n, 'USMF', 'Q', 1, 3, 3 FROM ge
 INSERT INTO position (k, product_id, position_no, environment_no, cell_no, place, key, shown)
 SELECT k, product_id, c, 1, c, 'place', 'place&' || c, '[]' FROM product, generate_series(101, 102) AS c;
 INSERT INTO stock SELECT k, product_id, position_no, 1, 9, 0, 0 FROM position WHERE position_no > 100;
-INSERT INTO hold (k, product_id, hold_no, position_no, measure_id, quantity, remaining, caller, command_id, expires_at, created_at)
-SELECT k, product_id, 1000 + c, 101, 2, 1, 1, '', '', 1, 1 FROM product, generate_series(1, 2) AS c;
+INSERT INTO hold (k, product_id, hold_no, position_no, measure_id, quantity, remaining, caller, expires_at, created_at)
+SELECT k, product_id, 1000 + c, 101, 2, 1, 1, '', 1, 1 FROM product, generate_series(1, 2) AS c;
 INSERT INTO command_id SELECT n, 1, 3, 'q' || n, 0, '', n FROM generate_series(1, $1) AS n;
 INSERT INTO document SELECT n, 1, 'order', 'q' || n, 1, '' FROM generate_series(1, $1) AS n;
 """

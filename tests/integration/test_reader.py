@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 
 from onhand.core.commands import Kind
 from onhand.core.keys import hold_id
@@ -13,6 +12,7 @@ from onhand.core.outcomes import Reason
 from onhand.core.snapshot import Refusal
 from onhand.ports import HoldFilter, StockFilter
 from onhand.storage.postgres.cursors import CursorError
+from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 
 A, B = sku("a"), sku("b")
 RED, LOT, ELSEWHERE = at(colorid="red"), at(colorid="red", batchid="l1"), at(location="12")

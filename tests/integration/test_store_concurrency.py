@@ -7,7 +7,6 @@ import random
 
 import asyncpg
 import pytest
-from tests.hand_made import NOW, PIECE, STOCKED, Hand, at, database, do, sku, wanting
 
 from onhand.core import presets
 from onhand.core.commands import Kind
@@ -15,6 +14,7 @@ from onhand.core.snapshot import Decision, Reads
 from onhand.service.faults import Conflict, Fault, InvariantViolation, OutcomeUnknown, StoreUnavailable
 from onhand.storage.postgres.errors import commit_fault_of, fault_of
 from onhand.storage.postgres.pool import open_pool
+from tests.hand_made import NOW, PIECE, STOCKED, Hand, at, database, do, sku, wanting
 
 RED = at(colorid="red")
 PRODUCTS = [sku(f"p{number}") for number in range(12)]
@@ -27,9 +27,9 @@ async def house(database_url):
 
 
 async def test_units_over_many_products_never_deadlock_and_lose_no_update(house):
-    seed = random.randrange(1 << 30)  # noqa: S311
+    seed = random.randrange(1 << 30)
     print(f"seed {seed}")  # noqa: T201
-    dice = random.Random(seed)  # noqa: S311
+    dice = random.Random(seed)
 
     async def one(number: int) -> None:
         chosen = dice.sample(PRODUCTS, 4)

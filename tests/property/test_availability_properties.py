@@ -5,9 +5,9 @@ from __future__ import annotations
 import networkx as nx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.property import oracle
 
 from onhand.core.availability import Limits, Stand, parts
+from tests.property import oracle
 
 DIMENSIONS = ("siteid", "locationid", "colorid", "sizeid", "styleid")
 FAST = settings(deadline=None, max_examples=200)

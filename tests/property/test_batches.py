@@ -7,6 +7,11 @@ from zlib import crc32
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+
+from onhand.core import commands as c
+from onhand.core.decide import decide, reads
+from onhand.core.outcomes import Accepted
+from onhand.core.snapshot import Snapshot
 from tests.property import oracle
 from tests.property.world import (
     LOOSE,
@@ -19,11 +24,6 @@ from tests.property.world import (
     product,
     rules_of,
 )
-
-from onhand.core import commands as c
-from onhand.core.decide import decide, reads
-from onhand.core.outcomes import Accepted
-from onhand.core.snapshot import Snapshot
 
 MORE = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 

@@ -12,15 +12,16 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
-from tests.property.world import DIMENSIONS, ON_HAND, SOFT, World, position, product
 
 from onhand.core import commands as c
 from onhand.core.outcomes import Accepted, Reason
+from tests.property.world import DIMENSIONS, ON_HAND, SOFT, World, position, product
 
 PATCHED = (
     "flow",
     "plain",
     "availability",
+    "holdings",
     "book",
     "overlay",
     "holds",
@@ -70,7 +71,7 @@ MUTANTS = {
     ),
     "expired holds count": ("decide", "        lapse(book)\n    command_id", "        pass\n    command_id"),
     "a refused group leaves its changes": ("decide", "        step()\n", "        pass\n"),
-    "somebody else's hold is drawn": ("holds", "book.oldest(at.key, measure, owner)", 'book.oldest(at.key, measure, "cart\\x1f\\x1f")'),
+    "somebody else's hold is drawn": ("holds", "book.holdings.oldest(at.key, measure, owner)", 'book.holdings.oldest(at.key, measure, "cart\\x1f\\x1f")'),
     "flow cannot reroute": ("flow", "if user != demand and user not in origin:", "if False:"),
 }  # fmt: skip
 

@@ -123,14 +123,14 @@ def test_json_logs_carry_events_of_both_kinds_without_secrets(logs, capsys):
     structlog.get_logger("onhand.test").info(
         "connected",
         dsn="postgresql://app:hunter2@db/onhand",
-        client_secret="s3",  # noqa: S106 - a decoy
+        client_secret="s3",
     )
     logging.getLogger("uvicorn").warning("Authorization: Bearer abc.def")
     logging.getLogger("uvicorn").debug("not shown")
     first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert first["event"] == "connected"
     assert first["dsn"] == "postgresql://app:[redacted]@db/onhand"
-    assert first["client_secret"] == "[redacted]"  # noqa: S105 - what replaces it
+    assert first["client_secret"] == "[redacted]"
     assert (first["level"], first["logger"]) == ("info", "onhand.test")
     assert second["event"] == "Authorization: Bearer [redacted]"
 

@@ -13,6 +13,7 @@ from rich.progress import TaskID
 from onhand.cli.exits import CommandFailed, Exit
 from onhand.cli.options import AsJson, ConfigFile, DatabaseUrl, DataDirectory, settings_of
 from onhand.cli.output import Column, console, print_json, progress, quantity, table
+from onhand.core.keys import decode
 from onhand.core.quantities import to_decimal
 from onhand.service.auditor import AuditReport
 from onhand.service.environments import Problems
@@ -354,9 +355,9 @@ def verify(
 
     reports = Where(config, data_directory, database_url).run(work)
     if as_json:
-        print_json(reports)
+        print_json([_as_json(report) for report in reports])
     else:
-        show_reports(reports)
+        _show_reports(reports)
     if any(not report.clean for report in reports):
         count = sum(report.drift_count for report in reports)
         raise CommandFailed(
@@ -373,7 +374,31 @@ async def _count_products(house: House, environment: str) -> int:
     return count
 
 
-def show_reports(reports: list[AuditReport]) -> None:
+def _as_json(report: AuditReport) -> dict[str, object]:
+    return {
+        "environment": report.environment_id,
+        "clean": report.clean,
+        "products": report.products,
+        "records": report.records,
+        "driftCount": report.drift_count,
+        "driftUnits": to_decimal(report.units),
+        "drifts": [
+            {
+                "invariant": drift.invariant,
+                "organizationId": drift.organization,
+                "productId": drift.product,
+                "dimensions": dict(decode(drift.position)),
+                "measure": f"{drift.source}.{drift.measure}",
+                "expected": to_decimal(drift.expected),
+                "found": to_decimal(drift.found),
+                "message": drift.message,
+            }
+            for drift in report.drifts
+        ],
+    }
+
+
+def _show_reports(reports: list[AuditReport]) -> None:
     """Audit reports as a table, and the first contradictions below it."""
     out = console()
     columns = (

@@ -57,7 +57,7 @@ async def _play(out: Console, fraction: int, seed: int, *, as_json: bool) -> lis
         await _contoso(out, scene)
         await _load(out, scene, shop)
         async with _channels(scene, shop) as channels:
-            await _race(out, channels, fraction)
+            await _race(out, scene, channels, fraction)
             drop = await _drop(out, scene, channels, shop, fraction)
         books = [channel.books for channel in channels]
         async with scene.client("warehouse") as service:
@@ -156,19 +156,37 @@ async def _channels(scene: Stage, shop: Retailer) -> AsyncIterator[Sequence[Chan
         yield (Web("web", web, shop), Pos("pos", pos, shop), Marketplace("marketplace", market, shop))
 
 
-async def _race(out: Console, channels: Sequence[Channel], fraction: int) -> None:
+async def _race(out: Console, scene: Stage, channels: Sequence[Channel], fraction: int) -> None:
+    """Everybody trades; when a third is done the service is killed and started again."""
     out.print("\n[bold]3  Three channels race[/] for the popular, scarce products over HTTP\n")
     out.print("web          carts in bulk, held 15 min under the cart's number, some abandoned")
     out.print("pos          tills at each warehouse; cancel with a negative quantity, same id")
     out.print("marketplace  any style of a colour and size; gives back by reservation id")
     started = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for channel in channels:
-            name = channel.books.channel
-            group.create_task(channel.trade(CARTS[name] // fraction, WORKERS[name]))
+    carts = sum(CARTS.values()) // fraction
+    with progress() as bars:
+        bar = bars.add_task("Carts", total=carts)
+        async with asyncio.TaskGroup() as group:
+            trades = [
+                group.create_task(
+                    channel.trade(CARTS[channel.books.channel] // fraction, WORKERS[channel.books.channel])
+                )
+                for channel in channels
+            ]
+            outage = 0.0
+            while not all(trade.done() for trade in trades):
+                await asyncio.wait(trades, timeout=0.1)
+                done = sum(channel.carts for channel in channels)
+                bars.update(bar, completed=done)
+                if not outage and done * 3 > carts:
+                    outage = await scene.crash()
     requests = sum(channel.books.requests for channel in channels)
     took = time.perf_counter() - started
     out.print(f"\n{requests:,} requests in {took:.1f} s; this program and the service share one machine.")
+    out.print(
+        f"In the middle the service was killed (kill -9) and served again {outage:.1f} s later;\n"
+        "what had no answer was sent again with the same id."
+    )
 
 
 async def _drop(
@@ -219,6 +237,11 @@ def _figures(book: Books) -> dict[str, object]:
     }
 
 
+def _cells(book: Books) -> list[object]:
+    *counts, p50, p99 = _figures(book).values()
+    return [*counts, f"{p50:,.0f}", f"{p99:,.0f}"]
+
+
 def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> None:
     out.print("\n[bold]5  What happened[/] (times in milliseconds, seen by the channels)\n")
     columns = (
@@ -231,7 +254,7 @@ def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> Non
         Column("p50", number=True),
         Column("p99", number=True),
     )
-    out.print(table(columns, [list(_figures(book).values()) for book in books]))
+    out.print(table(columns, [_cells(book) for book in books]))
     out.print("\n[bold]6  The audit[/]\n")
     rows = [("[green]yes[/]" if check.passed else "[red]NO[/]", check.says, check.found) for check in found]
     out.print(table((Column(""), Column("must hold"), Column("found")), rows))

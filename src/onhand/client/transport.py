@@ -26,7 +26,7 @@ from onhand.client.failures import CallFailed, NotServed, OutcomeUnknown, Reques
 T = TypeVar("T")
 
 ATTEMPTS_MAX: Final = 6
-"""Attempts of a repeatable call."""
+"""Attempts of a repeatable call unless the client says otherwise: about three seconds."""
 WAIT_FIRST_S: Final = 0.05
 """Seconds before the second attempt; it doubles from there."""
 WAIT_MAX_S: Final = 5.0
@@ -61,8 +61,11 @@ Credentials = BearerToken | ClientSecret | None
 class _Conversation:
     """What both clients know: address, token, how to judge an answer."""
 
-    def __init__(self, url: str, environment: str, credentials: Credentials) -> None:
+    def __init__(self, url: str, environment: str, credentials: Credentials, attempts_max: int) -> None:
         self.url = url.rstrip("/")
+        self.attempts_max = attempts_max
+        # Reading the certificates of the machine takes longer than a request; plain HTTP does not need them.
+        self.verify = self.url.startswith("https:")
         self.environment = environment
         self._credentials = credentials
         self._token = credentials.token if isinstance(credentials, BearerToken) else None
@@ -135,7 +138,7 @@ class _Attempts:
         again = isinstance(failure, NotServed) or (
             isinstance(failure, OutcomeUnknown) and self._call.repeatable
         )
-        if not again or self._count >= ATTEMPTS_MAX:
+        if not again or self._count >= self._talk.attempts_max:
             raise self._open if again and self._open else failure
         asked = answer.headers.get("Retry-After", "") if answer is not None else ""
         wait = float(asked) if asked.isdigit() else WAIT_FIRST_S * 2.0 ** (self._count - 1)
@@ -169,9 +172,10 @@ class Client:
         credentials: Credentials = None,
         *,
         timeout_seconds: float = TIMEOUT_S,
+        attempts_max: int = ATTEMPTS_MAX,
     ) -> None:
-        self._talk = _Conversation(url, environment, credentials)
-        self._http = httpx.Client(base_url=self._talk.url, timeout=timeout_seconds)
+        self._talk = _Conversation(url, environment, credentials, attempts_max)
+        self._http = httpx.Client(base_url=self._talk.url, timeout=timeout_seconds, verify=self._talk.verify)
 
     def send(self, call: Call[T]) -> T:
         """Send a call and return its answer.
@@ -223,18 +227,21 @@ class Client:
 class AsyncClient:
     """Client for asyncio; close it, or use it in an `async with` block."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - address, credentials and its bounds
         self,
         url: str,
         environment: str = "",
         credentials: Credentials = None,
         *,
         timeout_seconds: float = TIMEOUT_S,
+        attempts_max: int = ATTEMPTS_MAX,
         connections_max: int = CONNECTIONS_MAX,
     ) -> None:
-        self._talk = _Conversation(url, environment, credentials)
+        self._talk = _Conversation(url, environment, credentials, attempts_max)
         limits = httpx.Limits(max_connections=connections_max, max_keepalive_connections=connections_max)
-        self._http = httpx.AsyncClient(base_url=self._talk.url, timeout=timeout_seconds, limits=limits)
+        self._http = httpx.AsyncClient(
+            base_url=self._talk.url, timeout=timeout_seconds, limits=limits, verify=self._talk.verify
+        )
         self._renewing = asyncio.Lock()
 
     async def send(self, call: Call[T]) -> T:

@@ -98,12 +98,22 @@ class Stand(Plain):
 
     def available(self, node: str) -> int:
         """The largest quantity that a checked reservation at the node would be given; not above zero: none."""
+        if len(self._net) == 1 and node in self._net:
+            return self._alone(node)
         view = self._views.get(node) or self._view(node)
         afr = view.afr
         if afr <= 0:
             return afr
         rise = self._rise(view)
         return min(afr, rise)
+
+    def _alone(self, cell: str) -> int:
+        """`available` at the only cell there is: nothing else has a demand or a supply, so no tree is needed."""
+        net = self._net[cell]
+        afr = net - self._reserved[cell]
+        if afr <= net or afr <= 0:
+            return afr
+        return net if net > 0 else 0  # noqa: FURB136 - max() costs a call on the hot path
 
     def available_on(self, cells: Collection[str]) -> int:
         """The same for any set of cells (specification 3.10.4); keys that are no cells count nothing."""
@@ -188,6 +198,8 @@ class Stand(Plain):
         nodes.sort(key=_finest_first)
         self._tree = {node.key: node for node in nodes}
         self._home = {}
+        if not nodes:
+            return True
         for key, net in self._net.items():
             if net <= 0:
                 continue

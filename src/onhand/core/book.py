@@ -7,25 +7,22 @@ availability.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from onhand.core.availability import Plain, stand_of
-from onhand.core.commands import Kind, Reserve
+from onhand.core.commands import Kind
+from onhand.core.holdings import Holdings
 from onhand.core.keys import Dimensions, Position, ProductKey, decode
 from onhand.core.rules import Availability, MeasureName, Rules
 from onhand.core.snapshot import (
     Decision,
-    HoldChange,
-    HoldState,
     Level,
     LevelChange,
     Movement,
-    NewHold,
     NewPosition,
     PositionState,
     ProductChange,
@@ -37,31 +34,6 @@ if TYPE_CHECKING:
 
 NO_LEVEL = Level()
 """What is read where nothing was stored; never written to."""
-
-
-class Hold:
-    """A hold that the batch looks at or changes."""
-
-    __slots__ = ("changed", "closed_by", "expires_at", "measure", "number", "owner", "position", "remaining")
-
-    def __init__(self, state: HoldState) -> None:
-        self.number = state.number
-        self.position = state.position
-        self.measure = state.measure
-        self.owner = state.owner
-        self.remaining = state.remaining
-        self.expires_at = state.expires_at
-        self.closed_by: Kind | None = None
-        self.changed = False
-
-    def restore(
-        self, remaining: int, expires_at: int | None, closed_by: Kind | None, *, changed: bool
-    ) -> None:
-        """Take a change back."""
-        self.remaining = remaining
-        self.expires_at = expires_at
-        self.closed_by = closed_by
-        self.changed = changed
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -78,21 +50,16 @@ class Book:
 
     __slots__ = (
         "_entered",
-        "_holds",
         "_levels",
-        "_new_hold_keys",
-        "_new_holds",
-        "_pools",
         "_positions",
         "_set_at",
         "_stands",
         "_state",
         "_wiped",
         "batch",
-        "due",
+        "holdings",
         "key",
         "lapsed",
-        "next_hold",
         "next_position",
         "rules",
         "version",
@@ -104,30 +71,16 @@ class Book:
         self.rules = batch.rules.get(key.environment)
         self.version = state.version
         self.next_position = state.next_position
-        self.next_hold = state.next_hold
-        self.due: list[int] = []
-        """Open holds that lapse before the next work on the product is decided."""
+        self.holdings = Holdings(batch, key, state)
         self.lapsed = 0
         """Scaled: how much lapsed when the current work touched the product."""
         self._state = state
         self._levels: dict[tuple[str, int], Level] = {}
         self._positions: dict[str, PositionState] = state.positions
         self._entered: list[NewPosition] = []
-        self._holds: dict[int, Hold] = {}
-        self._new_holds: list[NewHold] = []
-        self._new_hold_keys: list[str] = []
-        """Position key of each new hold."""
-        self._pools: dict[tuple[str, int, str], deque[int]] | None = None
         self._set_at: dict[str, int] = {}
         self._stands: dict[tuple[str, MeasureName], tuple[Availability, Plain]] = {}
         self._wiped: set[str] = set()
-        if state.holds:
-            now = batch.now
-            self.due = sorted(
-                hold.number
-                for hold in state.holds.values()
-                if hold.remaining > 0 and hold.expires_at is not None and hold.expires_at <= now
-            )
 
     @property
     def product_id(self) -> int:
@@ -288,97 +241,6 @@ class Book:
                 if self.batch.undo is not None:
                     self.batch.undo.append(partial(stand.move, at.cell, -net, -reserved))
 
-    # Holds
-
-    def add_hold(self, command: Reserve, at: PositionState, expires_at: int | None) -> int:
-        """Make the hold of an accepted reservation; its number."""
-        number = self.next_hold
-        self.next_hold += 1
-        owner = command.owner
-        self._new_holds.append(
-            NewHold(
-                self.key,
-                number,
-                at.number,
-                at.place,
-                command.measure,
-                command.quantity,
-                command.quantity,
-                owner.reference,
-                owner.channel,
-                owner.order,
-                owner.key,
-                expires_at,
-                command.caller,
-                command.id,
-            )
-        )
-        self._new_hold_keys.append(at.key)
-        if self._pools is not None:
-            self._pools.setdefault((at.key, command.measure, owner.key), deque()).append(number)
-        if expires_at is not None and expires_at <= self.batch.now:
-            self.due.append(number)
-        return number
-
-    def hold(self, number: int) -> Hold | None:
-        """A hold, stored or new; None when there is no such hold."""
-        hold = self._holds.get(number)
-        if hold is not None:
-            return hold
-        state = self._state.holds.get(number)
-        if state is None:
-            index = number - self._state.next_hold
-            if not 0 <= index < len(self._new_holds):
-                return None
-            new = self._new_holds[index]
-            state = HoldState(
-                number,
-                self._new_hold_keys[index],
-                new.measure,
-                new.quantity,
-                new.remaining,
-                new.owner,
-                new.expires_at,
-            )
-        hold = self._holds[number] = Hold(state)
-        if self.batch.undo is not None:
-            self.batch.undo.append(partial(self._holds.pop, number))
-        return hold
-
-    def hold_numbers(self) -> list[int]:
-        """Every known hold, oldest first."""
-        return [*sorted(self._state.holds), *(hold.number for hold in self._new_holds)]
-
-    def change_hold(self, hold: Hold, remaining: int, expires_at: int | None, kind: Kind) -> None:
-        """Give a hold its new state; `kind` closes it when nothing remains."""
-        if self.batch.undo is not None:
-            before = (hold.remaining, hold.expires_at, hold.closed_by)
-            self.batch.undo.append(partial(hold.restore, *before, changed=hold.changed))
-        hold.remaining = remaining
-        hold.expires_at = expires_at
-        hold.closed_by = None if remaining else kind
-        hold.changed = True
-
-    def oldest(self, position: str, measure: int, owner: str) -> Iterator[Hold]:
-        """Open holds of the owner at a position, oldest first."""
-        if self._pools is None:
-            self._pools = {}
-            for number in self.hold_numbers():
-                hold = self.hold(number)
-                if hold is not None and hold.remaining > 0:
-                    key = (hold.position, hold.measure, hold.owner)
-                    self._pools.setdefault(key, deque()).append(number)
-        pool = self._pools.get((position, measure, owner))
-        if pool is None:
-            return
-        if self.batch.undo is None:
-            while pool and ((hold := self.hold(pool[0])) is None or not hold.remaining):
-                pool.popleft()
-        for number in pool:
-            hold = self.hold(number)
-            if hold is not None and hold.remaining:
-                yield hold
-
     # Wiping, taking back, closing
 
     def wipe(self, place: str) -> None:
@@ -414,18 +276,16 @@ class Book:
 
     def rewinder(self) -> Callable[[], None]:
         """A function that sets the counters and lists back to what they are now."""
-        counters = (self.version, self.next_position, self.next_hold)
-        lengths = (len(self._entered), len(self._new_holds))
+        counters = (self.version, self.next_position)
+        entered = len(self._entered)
+        rewind_holdings = self.holdings.rewinder()
         set_at = dict(self._set_at)
 
         def rewind() -> None:
-            self.version, self.next_position, self.next_hold = counters
-            del self._entered[lengths[0] :]
-            del self._new_holds[lengths[1] :]
-            del self._new_hold_keys[lengths[1] :]
+            self.version, self.next_position = counters
+            del self._entered[entered:]
             self._set_at = set_at
-            self._pools = None
-            self.due = []
+            rewind_holdings()
 
         return rewind
 
@@ -433,7 +293,7 @@ class Book:
         """Add what is to be written of this product to the decision."""
         state = self._state
         key = self.key
-        counters = (self.version, self.next_position, self.next_hold)
+        counters = (self.version, self.next_position, self.holdings.next)
         if counters != (state.version, state.next_position, state.next_hold):
             decision.products.append(ProductChange(key, *counters))
         decision.positions += self._entered
@@ -443,22 +303,7 @@ class Book:
             decision.levels.append(LevelChange(key, number, measure, level.own, level.finer, level.held))
         for text, time in self._set_at.items():
             decision.set_at.append((key, positions[text].number, time))
-        for hold in self._holds.values():
-            if not hold.changed:
-                continue
-            index = hold.number - state.next_hold
-            if index < 0:
-                decision.holds.append(
-                    HoldChange(key, hold.number, hold.remaining, hold.expires_at, hold.closed_by)
-                )
-            else:
-                self._new_holds[index] = msgspec.structs.replace(
-                    self._new_holds[index],
-                    remaining=hold.remaining,
-                    expires_at=hold.expires_at,
-                    closed_by=hold.closed_by,
-                )
-        decision.new_holds += self._new_holds
+        self.holdings.close(decision)
 
 
 def _restore(level: Level, own: int, finer: int, held: int) -> None:

@@ -81,7 +81,7 @@ def _command(batch: Batch, command: AnyCommand) -> Outcome:
     product = command.product
     book = batch.book(product)
     book.lapsed = 0
-    if book.due:
+    if book.holdings.due:
         lapse(book)
     command_id = (product.environment, command.kind, command.id)
     seen = batch.seen(command_id)
@@ -132,7 +132,7 @@ def _group(batch: Batch, group: Group) -> GroupOutcome:
     """All or nothing: decide on the batch's state, and take everything back when a member is refused."""
     for product in products_of(group.commands):
         book = batch.book(product)
-        if book.due:
+        if book.holdings.due:
             lapse(book)
     decision = batch.decision
     moved = len(decision.movements)

@@ -6,8 +6,9 @@ no hold takes the unattributed balance first, then holds of exactly its own owne
 
 from __future__ import annotations
 
-from onhand.core.book import Book, Cause, Hold
+from onhand.core.book import Book, Cause
 from onhand.core.commands import Kind
+from onhand.core.holdings import Hold
 from onhand.core.snapshot import PositionState
 
 EXPIRY_CALLER = "onhand"
@@ -16,9 +17,9 @@ EXPIRY_CALLER = "onhand"
 
 def lapse(book: Book) -> None:
     """Release the holds that are due; they do not count from the moment they expire (decisions 8)."""
-    due, book.due = sorted(book.due), []
+    due, book.holdings.due = sorted(book.holdings.due), []
     for number in due:
-        hold = book.hold(number)
+        hold = book.holdings.get(number)
         if hold is None or not hold.remaining or hold.expires_at is None or hold.expires_at > book.batch.now:
             continue
         book.lapsed += hold.remaining
@@ -27,7 +28,7 @@ def lapse(book: Book) -> None:
 
 def take(book: Book, hold: Hold, quantity: int, cause: Cause) -> None:
     """Take a quantity from one hold, at most what remains of it."""
-    book.change_hold(hold, hold.remaining - quantity, hold.expires_at, cause.kind)
+    book.holdings.change(hold, hold.remaining - quantity, hold.expires_at, cause.kind)
     at = book.position(hold.position)
     if at is not None:
         book.shift(at, hold.measure, -quantity, -quantity, cause, hold.number)
@@ -45,7 +46,7 @@ def draw(  # noqa: PLR0913 - where, whose, how much, why
         left -= spare
     if not left:
         return quantity
-    for hold in book.oldest(at.key, measure, owner):
+    for hold in book.holdings.oldest(at.key, measure, owner):
         part = min(left, hold.remaining)
         take(book, hold, part, cause)
         left -= part

@@ -59,11 +59,11 @@ def wipe(book: Book, command: Wipe) -> Outcome:
         if at.place == command.place and (level.own or level.held):
             wiped += abs(level.own)
             book.shift(at, measure, -level.own, -level.held, cause)
-    for number in book.hold_numbers():
-        hold = book.hold(number)
+    for number in book.holdings.numbers():
+        hold = book.holdings.get(number)
         at_hold = book.position(hold.position) if hold is not None else None
         if hold is not None and hold.remaining and at_hold is not None and at_hold.place == command.place:
-            book.change_hold(hold, 0, hold.expires_at, Kind.WIPE)
+            book.holdings.change(hold, 0, hold.expires_at, Kind.WIPE)
     book.wipe(command.place)
     return Accepted(released=wiped)
 

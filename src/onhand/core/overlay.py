@@ -71,4 +71,6 @@ class Batch:
         decision.ids = list(self._ids.values())
         for book in self.books.values():
             book.close(decision)
+        # Books and batch know each other: left so, each batch would wait for the cycle collector.
+        self.books.clear()
         return decision

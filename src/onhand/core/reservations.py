@@ -50,7 +50,7 @@ def reserve(book: Book, command: Reserve) -> Outcome:  # noqa: PLR0911 - one lin
         return refusals.out_of_range()
     at = book.enter(position)
     expires_at = _expiry(book, command)
-    number = book.add_hold(command, at, expires_at)
+    number = book.holdings.add(command, at, expires_at)
     cause = Cause(Kind.RESERVE, command.id, command.caller)
     book.shift(at, measure, quantity, quantity, cause, number)
     left = 0 if stand is None else stand.available(position.cell)
@@ -95,7 +95,7 @@ def offset(book: Book, command: Offset) -> Outcome:
     if command.hold is None:
         consumed = _draw_shared(book, command, cause)
         return Accepted(released=consumed, surplus=command.quantity - consumed)
-    hold = book.hold(command.hold)
+    hold = book.holdings.get(command.hold)
     if hold is None:
         return refusals.unknown_hold(book, command, command.hold)
     if (hold.position, hold.measure) != (command.position.key, command.measure):
@@ -108,7 +108,7 @@ def offset(book: Book, command: Offset) -> Outcome:
 
 def release(book: Book, command: ReleaseHold) -> Outcome:
     """Give a hold back, whole or in part."""
-    hold = book.hold(command.hold)
+    hold = book.holdings.get(command.hold)
     if hold is None:
         return refusals.unknown_hold(book, command, command.hold)
     where = (hold.position, hold.measure)
@@ -125,15 +125,15 @@ def release(book: Book, command: ReleaseHold) -> Outcome:
 
 def extend(book: Book, command: ExtendHold) -> Outcome:
     """Move the expiry of an open hold."""
-    hold = book.hold(command.hold)
+    hold = book.holdings.get(command.hold)
     if hold is None:
         return refusals.unknown_hold(book, command, command.hold)
     if not hold.remaining:
         return refusals.hold_closed(book, command, (hold.position, hold.measure), command.hold)
     expires_at = _expiry(book, command)
-    book.change_hold(hold, hold.remaining, expires_at, Kind.EXTEND)
+    book.holdings.change(hold, hold.remaining, expires_at, Kind.EXTEND)
     if expires_at is not None and expires_at <= book.batch.now:
-        book.due.append(hold.number)
+        book.holdings.due.append(hold.number)
     return Accepted(expires_at=expires_at)
 
 
@@ -150,10 +150,10 @@ def clear(book: Book, command: ClearReserved) -> Outcome:
         if measure in command.measures and (level.own or level.held):
             cleared += level.own
             book.shift(at, measure, -level.own, -level.held, cause)
-    for number in book.hold_numbers():
-        hold = book.hold(number)
+    for number in book.holdings.numbers():
+        hold = book.holdings.get(number)
         if hold is not None and hold.remaining and hold.measure in command.measures:
-            book.change_hold(hold, 0, hold.expires_at, Kind.CLEAR)
+            book.holdings.change(hold, 0, hold.expires_at, Kind.CLEAR)
     return Accepted(released=cleared)
 
 

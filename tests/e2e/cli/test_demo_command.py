@@ -9,6 +9,7 @@ def test_the_demo_passes_its_own_audit_and_fits_the_screen(town):
     assert max(map(len, ended.stdout.splitlines())) <= 80
     assert "NO" not in ended.stdout.split("The audit")[1]
     assert len(re.findall(r"^yes ", ended.stdout, re.MULTILINE)) == 6
+    assert "kill -9" in ended.stdout
     assert list(town.directory.iterdir()) == []
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-
-from tests.property.world import ON_HAND, SOFT, World, position, product
+import gc
 
 from onhand.core import commands as c
+from onhand.core.decide import decide, reads
 from onhand.core.outcomes import Accepted, GroupOutcome, Reason, Replayed
 from onhand.core.snapshot import Level
+from tests.property.world import ON_HAND, SOFT, World, position, product
 
 RED = position(color="red")
 ORDER = c.DocumentKey(1, 1, "order", "o-1")
@@ -142,3 +143,17 @@ def test_what_lapsed_before_a_refused_group_stays_lapsed():
     assert not outcome.accepted
     assert world.level(product(), RED, SOFT) == Level()
     world.check()
+
+
+def test_a_decided_batch_leaves_nothing_to_the_cycle_collector():
+    """Cycles per batch would make the collector the largest cost of a busy service."""
+    world = stocked()
+    works = [reserve(1, 1), c.Group(commands=(reserve(2, 1), reserve(3, 1, "lamp"))), reserve(4, 99)]
+    snapshot = world.gather(reads(works), 0)
+    gc.collect()
+    gc.disable()
+    try:
+        decide(works, snapshot, world.rules, 0)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

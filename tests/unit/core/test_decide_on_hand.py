@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.property.world import ON_HAND, OUTBOUND, SOFT, World, position, product, rules_of
 
 from onhand.core import commands as c
 from onhand.core.outcomes import Accepted, Reason, Replayed
 from onhand.core.snapshot import Level
+from tests.property.world import ON_HAND, OUTBOUND, SOFT, World, position, product, rules_of
 
 BIKE = product()
 RED = position(color="red")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.property.world import LOOSE, ON_HAND, SOFT, World, position, product, rules_of
 
 from onhand.core import commands as c
 from onhand.core.outcomes import Accepted, Reason, Rejected
 from onhand.core.snapshot import Level
+from tests.property.world import LOOSE, ON_HAND, SOFT, World, position, product, rules_of
 
 BIKE = product()
 RED = position(color="red", size="small")

@@ -68,6 +68,8 @@ class Channel:
 
     def __init__(self, name: str, service: AsyncClient, retailer: Retailer) -> None:
         self.books = Books(name)
+        self.carts = 0
+        """Carts worked through so far."""
         self._service = service
         self._retailer = retailer
 
@@ -82,6 +84,7 @@ class Channel:
     async def _work(self, carts: int, worker: int, dice: random.Random) -> None:
         for number in range(carts):
             await self._cart(f"{self.books.channel}-{worker}-{number}", dice)
+            self.carts += 1
 
     async def _cart(self, cart: str, dice: random.Random) -> None:
         raise NotImplementedError
@@ -105,6 +108,13 @@ class Channel:
             answer = self._one_of(answers)
         self._enter(answer, node, int(body["quantity"]))
         return answer
+
+    async def _reserve_all(self, bodies: Sequence[dict[str, Any]]) -> dict[str, Envelope]:
+        """Answers by id; lines that were not decided because the service was busy go out again."""
+        answers: dict[str, Envelope] = {}
+        while left := [body for body in bodies if (seen := answers.get(body["id"])) is None or seen.busy]:
+            answers |= (await self._timed(calls.reserve_all(left))).by_id()
+        return answers
 
     def _one_of(self, answers: Sequence[Envelope]) -> Envelope:
         self.books.repeated += len(answers) - 1
@@ -164,10 +174,9 @@ class Web(Channel):
             self._body(f"{cart}-{line}", variant, dice.choice((1, 1, 1, 2))) | owner
             for line, variant in enumerate(lines.values())
         ]
-        call = calls.reserve_all(bodies)
-        answers = (await self._timed(call)).by_id()
+        answers = await self._reserve_all(bodies)
         if dice.random() < RETRY_SHARE:
-            again = (await self._timed(call)).by_id()
+            again = await self._reserve_all(bodies)
             answers = {id_: self._one_of((answers[id_], again[id_])) for id_ in answers}
         regret = dice.random() < REGRET_SHARE
         for body, node in zip(bodies, lines, strict=True):

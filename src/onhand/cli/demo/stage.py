@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -24,35 +24,92 @@ from onhand.settings import Settings
 RETAIL, CONTOSO = "retail", "contoso"
 CHANNELS = ("web", "pos", "marketplace")
 STOP_SECONDS = 30
+ATTEMPTS_MAX = 14
+"""Attempts of a request: more than half a minute."""
 
 
-@dataclass(slots=True)
 class Stage:
     """The running service and the keys to it."""
 
-    directory: Path
-    url: str
-    secrets: Mapping[str, str]
-    """Client -> secret."""
-    process: subprocess.Popen[bytes]
+    def __init__(self, directory: Path, secrets: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._log = directory.parent / "service.log"
+        self._secrets = secrets
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    def start(self) -> None:
+        """`onhand serve` as a process of its own, on a free port, or again on the one it had."""
+        port = self.url.rpartition(":")[2] or "0"
+        command = [sys.executable, "-m", "onhand", "serve", "--port", port, "--json"]
+        with self._log.open("ab") as errors:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [*command, "--data-directory", str(self._directory)],
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env=_clean_environment(),
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None  # noqa: S101 - asked for above
+        line = self._process.stdout.readline()
+        if not line:
+            raise CommandFailed(Exit.BUSY, f"The service did not start:\n{self._last_words()}")
+        self.url = msgspec.json.decode(line)["url"]
+
+    async def crash(self) -> float:
+        """Kill the service without a warning and start it again; seconds until it served again."""
+        process = self._running()
+        started = time.perf_counter()
+        process.kill()
+        await asyncio.to_thread(self._ended, process)
+        await asyncio.to_thread(self.start)
+        return time.perf_counter() - started
+
+    def stop(self) -> None:
+        """End the service as a service manager would, and look at its exit code."""
+        process = self._running()
+        process.terminate()
+        if (code := self._ended(process)) != 0:
+            raise CommandFailed(Exit.VIOLATION, f"The service ended with code {code}:\n{self._last_words()}")
 
     def client(self, client_id: str, environment: str = RETAIL) -> AsyncClient:
-        """An HTTP client like that of any channel."""
-        return AsyncClient(self.url, environment, ClientSecret(client_id, self.secrets[client_id]))
+        """An HTTP client like that of any channel, patient enough for a restart of the service."""
+        credentials = ClientSecret(client_id, self._secrets[client_id])
+        return AsyncClient(self.url, environment, credentials, attempts_max=ATTEMPTS_MAX)
 
     async def audit(self) -> AuditReport:
         """The service's own audit of the retailer's environment, on the database."""
-        async with visited(_settings(self.directory), _silent) as house:
+        async with visited(_settings(self._directory), _silent) as house:
             return await house.auditor.audit(RETAIL)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None  # noqa: S101 - `start` came first
+        return self._process
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> int:
+        try:
+            return process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return process.wait()
+        finally:
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def _last_words(self) -> str:
+        return self._log.read_text(errors="replace")[-2_000:]
 
 
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
     """A fresh database with two environments and four clients, and the service on a free port."""
     with _directory() as directory:
-        secrets = await _furnish(directory)
-        with _service(directory) as (process, url):
-            yield Stage(directory, url, secrets, process)
+        scene = Stage(directory, await _furnish(directory))
+        await asyncio.to_thread(scene.start)
+        try:
+            yield scene
+        finally:
+            await asyncio.to_thread(scene.stop)
 
 
 @contextmanager
@@ -82,47 +139,6 @@ async def _furnish(directory: Path) -> dict[str, str]:
             client: await house.access.create_client(client, (RETAIL, CONTOSO))
             for client in (*CHANNELS, "warehouse")
         }
-
-
-@contextmanager
-def _service(directory: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """`onhand serve` as a process; ends with SIGTERM and a look at its exit code."""
-    command = [
-        sys.executable,
-        "-m",
-        "onhand",
-        "serve",
-        "--port",
-        "0",
-        "--json",
-        "--data-directory",
-        str(directory),
-    ]
-    log = directory.parent / "service.log"
-    with log.open("wb") as errors:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdout=subprocess.PIPE, stderr=errors, env=_clean_environment(), start_new_session=True
-        )
-    try:
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        line = process.stdout.readline()
-        if not line:
-            raise CommandFailed(
-                Exit.BUSY, f"The service did not start:\n{log.read_text(errors='replace')[-2000:]}"
-            )
-        yield process, msgspec.json.decode(line)["url"]
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    if process.returncode != 0:
-        raise CommandFailed(
-            Exit.VIOLATION,
-            f"The service ended with code {process.returncode}:\n{log.read_text(errors='replace')[-2000:]}",
-        )
 
 
 def _clean_environment() -> dict[str, str]:

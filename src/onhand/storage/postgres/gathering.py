@@ -1,12 +1,11 @@
 """What a batch asks for as the arguments of `gather_batch`, and its answer as a snapshot.
 
-Arrays instead of rows: a batch is one row of arrays each way, which the driver codes in C without a record per
-row, and which a prepared statement needs no text for.
+Arrays instead of rows: a batch is one row of arrays each way, without a record per row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -24,8 +23,14 @@ from onhand.core.snapshot import (
     Seen,
     Snapshot,
 )
+from onhand.storage.postgres import arrays
 
-GATHER = f"SELECT * FROM gather_batch({', '.join(f'${n}' for n in range(1, 31))})"  # noqa: S608 - no input in it
+_TYPES = """
+    integer bigint integer text text  integer text integer  integer text  integer bigint
+    integer text integer text bigint  integer text integer text
+    integer smallint text bigint  bigint integer text text
+"""
+GATHER = f"SELECT * FROM {arrays.call('gather_batch', _TYPES)}"  # noqa: S608 - no input in it
 
 ENSURE = "SELECT ensure_products($1, $2, $3, $4, $5, $6)"
 
@@ -66,8 +71,7 @@ class Asked:
         reads, products, documents = self.reads, self.products, self.documents
         queries = list(reads.hold_queries)
         of = self.ordinals
-        return [
-            now_us,
+        columns: list[Sequence[object]] = [
             self.environments,
             [product.k for product in products],
             [product.environment for product in products],
@@ -98,6 +102,7 @@ class Asked:
             [key.kind for key in documents],
             [key.id for key in documents],
         ]
+        return [now_us, *arrays.arguments(_TYPES, columns)]
 
     def ensure_arguments(self) -> list[object]:
         """Arguments of `ensure_products`, in its order."""

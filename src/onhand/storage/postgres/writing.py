@@ -15,11 +15,26 @@ from onhand.core.commands import DocumentKey, DocumentWrite
 from onhand.core.keys import ProductKey
 from onhand.core.snapshot import Decision, LevelChange, NewId, NewPosition, Snapshot
 from onhand.service.faults import InvariantViolation
+from onhand.storage.postgres import arrays
 from onhand.storage.postgres.gathering import Asked, command_hash
 
 _encode_accepted = msgspec.msgpack.Encoder().encode
 
-COMMIT_BATCH = f"SELECT commit_batch({', '.join(f'${n}' for n in range(1, 92))})"
+_TYPES = """
+    bigint bigint bigint integer bigint
+    bigint bigint integer integer integer text text text
+    bigint bigint integer integer bigint bigint bigint
+    bigint bigint integer integer bigint bigint bigint
+    bigint bigint integer text bigint
+    bigint bigint bigint integer integer bigint bigint text text text text text bigint smallint
+    bigint bigint bigint bigint bigint smallint
+    bigint bigint bigint integer integer bigint bigint bigint smallint text text text
+    bigint integer smallint text bigint bytea
+    bigint bigint smallint text text text text integer bigint bigint text text
+    bigint integer text text bigint bigint bytea
+"""
+"""One line for each part of `Columns.arguments`; levels have two, known and new."""
+COMMIT_BATCH = f"SELECT {arrays.call('commit_batch', _TYPES)}"
 
 NODE_END = "\x1f"
 """Follows each position key of a list; keys are percent-encoded and never contain it."""
@@ -38,17 +53,20 @@ class Columns:
         """Arguments of `commit_batch`, in its order."""
         return [
             self.decision.now,
-            *chain(
-                self._products(),
-                self._positions(),
-                self._levels(),
-                self._set_at(),
-                self._new_holds(),
-                self._holds(),
-                self._movements(),
-                self._ids(),
-                self._refusals(),
-                self._documents(),
+            *arrays.arguments(
+                _TYPES,
+                chain(
+                    self._products(),
+                    self._positions(),
+                    self._levels(),
+                    self._set_at(),
+                    self._new_holds(),
+                    self._holds(),
+                    self._movements(),
+                    self._ids(),
+                    self._refusals(),
+                    self._documents(),
+                ),
             ),
         ]
 
@@ -116,8 +134,8 @@ class Columns:
 
     def _new_holds(self) -> Columned:
         ids = self.ids
-        return columns(
-            15,
+        table = columns(
+            14,
             [
                 (
                     row.product.k,
@@ -132,13 +150,13 @@ class Columns:
                     row.order,
                     row.owner,
                     row.caller,
-                    row.command_id,
                     row.expires_at,
                     row.closed_by,
                 )
                 for row in self.decision.new_holds
             ],
         )
+        return sparse(table, 7, 8, 9, 10, 12, 13)
 
     def _holds(self) -> Columned:
         return columns(
@@ -158,7 +176,7 @@ class Columns:
 
     def _movements(self) -> Columned:
         ids = self.ids
-        return columns(
+        table = columns(
             12,
             [
                 (
@@ -178,6 +196,7 @@ class Columns:
                 for row in self.decision.movements
             ],
         )
+        return sparse(table, 7, 11)
 
     def _ids(self) -> Columned:
         hashes = self.asked.hashes
@@ -250,6 +269,11 @@ Columned = Iterable[Sequence[object]]
 def columns(width: int, rows: Sequence[tuple[object, ...]]) -> Columned:
     """Rows turned into columns; no rows are that many empty columns."""
     return zip(*rows, strict=True) if rows else [()] * width
+
+
+def sparse(table: Columned, *optional: int) -> Columned:
+    """The columns of a table; an optional one that holds nothing but null or empty texts is left empty."""
+    return [() if at in optional and not any(column) else column for at, column in enumerate(table)]
 
 
 def _id_order(row: NewId) -> tuple[int, int, str]:

@@ -83,7 +83,7 @@ CREATE TABLE product (
 ) WITH (fillfactor = 70);
 CREATE INDEX product_name ON product (environment_no, product_key, organization_key);
 
--- Dictionary of the dimension values that were ever used. A cell is a position with cell_no = position_no.
+-- Dictionary of the dimension values that were ever used. Hardly ever updated, so cells are read from the index alone. A cell is a position with cell_no = position_no.
 CREATE TABLE position (
     k              bigint  NOT NULL,
     product_id     bigint  NOT NULL,
@@ -97,7 +97,8 @@ CREATE TABLE position (
     PRIMARY KEY (k, product_id, position_no),
     UNIQUE (k, product_id, key)
 );
-CREATE INDEX position_cells ON position (k, product_id, place) WHERE cell_no = position_no;
+CREATE INDEX position_cells ON position (k, product_id, place) INCLUDE (position_no, cell_no, key, set_at)
+    WHERE cell_no = position_no;
 CREATE INDEX position_place ON position (environment_no, place);
 CREATE INDEX position_cell_key ON position (environment_no, key, k, product_id) WHERE cell_no = position_no;
 
@@ -125,7 +126,6 @@ CREATE TABLE hold (
     order_key   text    NOT NULL DEFAULT '',
     owner       text    NOT NULL DEFAULT '',
     caller      text    NOT NULL,
-    command_id  text    NOT NULL,
     expires_at  bigint,
     created_at  bigint  NOT NULL,
     closed_at   bigint,

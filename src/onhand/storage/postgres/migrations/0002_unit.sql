@@ -1,5 +1,7 @@
 -- The two calls of the hot path: gather_batch locks and reads, commit_batch writes.
 --
+-- A column of commit_batch that is nothing but '' or null may come as an empty array: unnest fills it with nulls.
+--
 -- Both are VOLATILE PL/pgSQL on purpose: in READ COMMITTED each statement inside takes a new snapshot, so what is
 -- read after the locks is what was committed before them. The plain statements in sql/queries are the reference;
 -- a contract test holds the two against each other.
@@ -127,8 +129,9 @@ BEGIN
         CROSS JOIN LATERAL (
             SELECT p.product_id, p.version, p.next_position, p.next_hold
             FROM product AS p
-            WHERE p.k = w.k AND p.environment_no = w.environment_no
+            WHERE p.k BETWEEN w.k AND w.k AND p.environment_no = w.environment_no
               AND p.organization_key = w.organization_key AND p.product_key = w.product_key
+            ORDER BY p.k, p.product_id  -- the index that commit_batch updates by, so that its page is at hand
             FOR UPDATE
         ) AS l;
         IF cardinality(got_product_id) IS DISTINCT FROM cardinality(want_k) THEN
@@ -231,7 +234,7 @@ BEGIN
             INTO got_position_of, got_position_no, got_cell_no, got_position, got_place, got_set_at
             FROM unnest(want_place_of, want_place) AS w (p, place)
             CROSS JOIN LATERAL (
-                SELECT q.*
+                SELECT q.position_no, q.cell_no, q.key, q.place, q.set_at
                 FROM position AS q
                 WHERE q.k = want_k[w.p] AND q.product_id = got_product_id[w.p]
                   AND q.place BETWEEN w.place AND w.place AND q.cell_no = q.position_no
@@ -444,7 +447,6 @@ CREATE FUNCTION commit_batch(
     hold_order          text[],
     hold_owner          text[],
     hold_caller         text[],
-    hold_command        text[],
     hold_expires        bigint[],
     hold_closed_by      smallint[],
     changed_k           bigint[],
@@ -554,13 +556,15 @@ BEGIN
 
     IF cardinality(hold_k) > 0 THEN
         INSERT INTO hold (k, product_id, hold_no, position_no, measure_id, quantity, remaining, reference, channel,
-                          order_key, owner, caller, command_id, expires_at, closed_by, created_at, closed_at)
-        SELECT w.*, now_us, CASE WHEN w.closed_by IS NOT NULL THEN now_us END
+                          order_key, owner, caller, expires_at, closed_by, created_at, closed_at)
+        SELECT w.k, w.product_id, w.hold_no, w.position_no, w.measure_id, w.quantity, w.remaining,
+               coalesce(w.reference, ''), coalesce(w.channel, ''), coalesce(w.order_key, ''), coalesce(w.owner, ''),
+               w.caller, w.expires_at, w.closed_by, now_us, CASE WHEN w.closed_by IS NOT NULL THEN now_us END
         FROM unnest(hold_k, hold_product, commit_batch.hold_no, hold_position, hold_measure, hold_quantity,
-                    hold_remaining, hold_reference, hold_channel, hold_order, hold_owner, hold_caller, hold_command,
-                    hold_expires, hold_closed_by)
+                    hold_remaining, hold_reference, hold_channel, hold_order, hold_owner, hold_caller, hold_expires,
+                    hold_closed_by)
              AS w (k, product_id, hold_no, position_no, measure_id, quantity, remaining, reference, channel,
-                   order_key, owner, caller, command_id, expires_at, closed_by);
+                   order_key, owner, caller, expires_at, closed_by);
     END IF;
 
     IF cardinality(changed_k) > 0 THEN
