@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from onhand.api.native.wire import Answer, Quantity, Request
 
 
@@ -68,7 +70,7 @@ class JobRequest(Request, kw_only=True):
     """A long job to start: the clean-up of reservations of some data sources (none named: all)."""
 
     kind: str = "reservation-resync"
-    sources: list[str] = []
+    sources: list[str] = msgspec.field(default_factory=list)
 
 
 class JobAnswer(Answer, kw_only=True):
@@ -108,7 +110,7 @@ class ClientRequest(Request, kw_only=True):
 
     client_id: str
     environments: list[str]
-    scopes: list[str] = []
+    scopes: list[str] = msgspec.field(default_factory=list)
 
 
 class ClientCreated(Answer, kw_only=True):
