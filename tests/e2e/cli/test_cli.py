@@ -155,7 +155,8 @@ def test_the_token_opens_the_api(shop):
 
 
 def test_wrong_credentials_and_scopes_end_with_2(shop):
-    assert "wrong" in shop.run("token", code=2, ONHAND_CLIENT_SECRET="no").stderr
+    mistaken = {"ONHAND_CLIENT_SECRET": "no"}
+    assert "wrong" in shop.run("token", code=2, **mistaken).stderr
     reader = shop.json("clients", "create", "reader", "-e", "shop", "--scope", "onhand:read")
     keys = {"ONHAND_CLIENT_ID": "reader", "ONHAND_CLIENT_SECRET": reader["clientSecret"]}
     shop.run("query", "A", **keys)
