@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from onhand.ports import BatchReport
-from onhand.telemetry import SECONDS, Durations, Metrics, configure_logging, redact
+from onhand.telemetry import SECONDS, Durations, Metrics, redact
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
