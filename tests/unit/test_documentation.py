@@ -59,3 +59,12 @@ def test_each_page_is_in_the_index() -> None:
     index = {link.partition("#")[0] for link in pages.links("docs/README.md")}
     own = {str(PurePosixPath(page).relative_to("docs")) for page in pages.names() if page.startswith("docs/")}
     assert sorted(own - index - {"README.md"}) == []
+
+
+def test_each_module_of_the_core_and_the_service_is_in_the_architecture() -> None:
+    page = pages.text("docs/ARCHITECTURE.md")
+    source = pages.ROOT / "src" / "onhand"
+    modules = [
+        f"{room}/{path.name}" for room in ("core", "service") for path in (source / room).glob("[a-z]*.py")
+    ]
+    assert sorted(module for module in modules if f"`{module}`" not in page) == []
