@@ -171,7 +171,8 @@ def command_line() -> Iterator[str]:
     yield "# Command line"
     root = typer.main.get_command(app)
     yield _plain(root.help or "")
-    yield _table(("exit code", "name"), [(str(int(code)), code.name.lower()) for code in Exit])
+    meanings = _field_texts(Exit)
+    yield _table(("exit code", "meaning"), [(str(int(code)), meanings[code.name]) for code in Exit])
     for path, command in _commands("onhand", root):
         yield f"## `{path}`"
         yield _plain(command.help or "")
@@ -246,9 +247,11 @@ def _field_texts(described: type) -> dict[str, str]:
     body = ast.parse(inspect.getsource(described)).body[0]
     assert isinstance(body, ast.ClassDef)  # noqa: S101 - the source of a class
     return {
-        ast.unparse(field.target): re.sub(r"\s+", " ", text.value.value)
+        ast.unparse(field.target if isinstance(field, ast.AnnAssign) else field.targets[0]): re.sub(
+            r"\s+", " ", text.value.value
+        )
         for field, text in zip(body.body, body.body[1:], strict=False)
-        if isinstance(field, ast.AnnAssign)
+        if isinstance(field, ast.AnnAssign | ast.Assign)
         and isinstance(text, ast.Expr)
         and isinstance(text.value, ast.Constant)
         and isinstance(text.value.value, str)
