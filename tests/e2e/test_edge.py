@@ -140,6 +140,36 @@ async def test_many_callers_never_oversell(shop: Tenant) -> None:
     assert (await shop.native("POST", "verify")).json()["clean"] is True
 
 
+NONSENSE = (
+    b"", b"{", b"null", b"[]", b"{}", b"[1]", b'"x"', b"[[]]", b'{"id":"\\u0000"}', b"[" * 50_000, b"\xff\xfe",
+    b'{"filters":[],"groupByValues":{"a":1}}', b'{"filters":{"productId":[{}],"values":[1]},"returnNegative":"perhaps"}',
+    b'{"document":{"inventorySystemConfigurations":[1],"reservConfiguration":"x"},"switches":{"valueCase":5}}',
+    b'{"documents":1e999999999}', b'{"environmentId":"../..","clientId":"","partitionIds":["%00"],"sources":["x"]}',
+)  # fmt: skip
+QUERIES = (
+    "",
+    "?a=%00",
+    "?limit=-1&after=%ff&version=x&since=yesterday&jobId=x&newversion=9&pageNumber=0&open=maybe",
+)
+
+
+async def test_nonsense_is_never_a_failure(running: Running) -> None:
+    tenant = await running.environment("e1")
+    everywhere = {"Authorization": f"Bearer {await running.token('*')}", "If-Match": "nonsense"}
+    for route in ROUTES:
+        path = route.path.replace("{environment}", "e1").replace("{", "").replace("}", "")
+        if route.method == "DELETE" and path == "/v1/environments/e1":
+            continue
+        for number, raw in enumerate(NONSENSE if route.reads_body else NONSENSE[:1]):
+            for query in QUERIES if number < 2 else QUERIES[:1]:
+                answer = await running.http.request(
+                    route.method, path + query, content=raw, headers=everywhere
+                )
+                allowed = answer.status_code < 500 or answer.status_code == 501
+                assert allowed, (route.label, query, raw[:60], answer.text)
+    assert (await tenant.send("GET", "allpartitionids")).json() == []
+
+
 async def test_openapi_and_docs(running: Running) -> None:
     served = await running.http.get("/openapi.json")
     document = served.json()

@@ -185,6 +185,13 @@ async def test_static_key_and_no_authentication(catalogue: PostgresCatalogue, cl
         await static.authenticate(b"Bearer letmeinn")
     anyone = Access(catalogue, clock, AccessSettings(mode="none"))
     assert "admin" in (await anyone.authenticate(None)).scopes
+    # Clients that fetch tokens work unchanged in both modes.
+    for access, secret in ((static, "letmein"), (anyone, "whatever")):
+        assertion = (await access.first_hop("x", secret)).access_token
+        issued = (await access.exchange(assertion, "e1")).access_token
+        assert (await access.authenticate(bearer(issued))).may_enter("e1")
+    with pytest.raises(Unauthenticated):
+        await static.first_hop("x", "wrong")
 
 
 @pytest.mark.parametrize("mode", ["none", "static"])

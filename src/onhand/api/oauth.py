@@ -103,7 +103,7 @@ def _form(call: Call) -> dict[str, str]:
         pairs = parse_qsl(call.body.decode(), keep_blank_values=True, max_num_fields=50)
     except ValueError:
         return {}
-    return {name.strip().lower(): value for name, value in pairs}
+    return {name.strip().lower(): value.replace("\0", "") for name, value in pairs}
 
 
 def _credentials(call: Call, form: dict[str, str]) -> tuple[str, str]:

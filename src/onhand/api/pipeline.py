@@ -79,6 +79,8 @@ class Pipeline:
             raise EdgeProblem(
                 414, "query-too-long", f"A query has at most {self._limits.query_bytes_max} bytes."
             )
+        if b"%00" in scope["query_string"] or "\0" in scope["path"]:
+            raise EdgeProblem(400, "invalid-query", "The URL has a NUL character, which cannot be stored.")
         body = EMPTY
         if route.reads_body:
             body = await read_body(receive, length, self._limits.body_bytes_max)

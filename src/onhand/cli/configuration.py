@@ -34,6 +34,9 @@ def show(
     version: Annotated[int | None, typer.Option(help="An earlier version.", show_default=False)] = None,
     environment: Environment = "",
     url: Url = DEFAULT_URL,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With its version, switches and who applied it.")
+    ] = False,
 ) -> None:
     """Print the configuration document as JSON.
 
@@ -42,7 +45,8 @@ def show(
       onhand config show > configuration.json
     """
     with connect(url, environment) as service:
-        print_json(service.send(calls.fetch("/configuration", version=version))["document"])
+        answer = service.send(calls.fetch("/configuration", version=version))
+    print_json(answer if as_json else answer["document"])
 
 
 @app.command("presets")

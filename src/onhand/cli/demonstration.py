@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from onhand.cli.demo.retailer import Retailer
     from onhand.cli.demo.stage import Stage
 
-CARTS = {"web": 2_400, "pos": 2_400, "marketplace": 2_400}
+CARTS = {"web": 1_800, "pos": 1_800, "marketplace": 1_800}
 WORKERS = {"web": 8, "pos": 6, "marketplace": 6}
 DROP_PIECES, DROP_ORDERS = 300, 400
 """Pieces of the flash sale, and orders of each channel for them."""

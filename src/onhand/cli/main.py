@@ -7,7 +7,16 @@ import sys
 import typer
 from rich.markup import escape
 
-from onhand.cli import administration, configuration, demonstration, holds, loading, service, stock
+from onhand.cli import (
+    administration,
+    configuration,
+    demonstration,
+    holds,
+    loading,
+    service,
+    stock,
+    verification,
+)
 from onhand.cli.exits import FAILURES, Exit, exit_of
 from onhand.cli.output import console
 
@@ -29,10 +38,11 @@ app.command(rich_help_panel=RUN)(demonstration.demo)
 app.add_typer(administration.environments, name="environments", rich_help_panel=SET_UP)
 app.add_typer(administration.clients, name="clients", rich_help_panel=SET_UP)
 app.command(rich_help_panel=SET_UP)(service.migrate)
-app.command(rich_help_panel=SET_UP)(administration.verify)
+app.command(rich_help_panel=SET_UP)(verification.verify)
 app.command(rich_help_panel=SET_UP)(service.doctor)
 app.command(rich_help_panel=WORK)(stock.query)
-app.command(rich_help_panel=WORK)(stock.reserve)
+# A negative quantity must not be taken for an option.
+app.command(rich_help_panel=WORK, context_settings={"ignore_unknown_options": True})(stock.reserve)
 app.command(rich_help_panel=WORK)(stock.unreserve)
 app.add_typer(holds.app, name="holds", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(loading.load)

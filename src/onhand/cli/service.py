@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import platform
 import resource
@@ -91,6 +92,8 @@ def _configure_logs(settings: Settings) -> None:
     if form == "auto":
         form = "console" if sys.stderr.isatty() else "json"
     configure_logging(form, settings.log_level.upper())
+    # It lists its plug-ins one by one each time a schema is made.
+    logging.getLogger("alembic.runtime.plugins").setLevel(logging.WARNING)
 
 
 def _greet(started: Started, settings: Settings) -> None:

@@ -52,6 +52,13 @@ def test_the_same_id_counts_once_and_another_body_is_refused(shop, product):
     assert quantities(shop, product)["softreserved"] == 2
 
 
+def test_a_negative_quantity_takes_back_even_with_the_same_id(shop, product):
+    shop.run("reserve", product, "2", *PLACE, "--id", product)
+    assert "Took back 2" in shop.run("reserve", product, "-2", *PLACE, "--id", product).stdout
+    assert quantities(shop, product)["softreserved"] == 0
+    shop.run("reserve", product, "--nonsense", *PLACE, code=2)
+
+
 def test_holds_have_an_owner_and_an_expiry(shop, product):
     shop.run("reserve", product, "3", *PLACE, "--reference", product, "--channel", "web", "--for", "15m")
     (hold,) = shop.json("holds", "list", "--reference", product)
@@ -148,7 +155,8 @@ def test_the_token_opens_the_api(shop):
 
 
 def test_wrong_credentials_and_scopes_end_with_2(shop):
-    assert "wrong" in shop.run("token", code=2, ONHAND_CLIENT_SECRET="no").stderr
+    mistaken = {"ONHAND_CLIENT_SECRET": "no"}
+    assert "wrong" in shop.run("token", code=2, **mistaken).stderr
     reader = shop.json("clients", "create", "reader", "-e", "shop", "--scope", "onhand:read")
     keys = {"ONHAND_CLIENT_ID": "reader", "ONHAND_CLIENT_SECRET": reader["clientSecret"]}
     shop.run("query", "A", **keys)
@@ -230,7 +238,7 @@ def test_an_own_database_is_migrated_only_when_asked(town, empty_database_url):
     town.run("migrate")
     town.run("migrate")
     process = town.serve("--auth", "none")
-    assert town.stop(process) == 0
+    assert town.stop(process, signal.SIGINT) == 0
 
 
 def test_a_stop_finishes_what_was_asked(town):

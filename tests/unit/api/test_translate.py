@@ -141,6 +141,8 @@ def test_negative_reserve_is_a_reversal_of_the_same_node() -> None:
         ({"ttlSeconds": -1}, Reason.INVALID_VALUE),
         ({"ttlSeconds": 1, "expiresAt": "2030-01-01T00:00:00Z"}, Reason.INVALID_VALUE),
         ({"reference": "x" * 201}, Reason.INVALID_VALUE),
+        ({"expiresAt": "1969-12-31T23:59:59Z"}, Reason.INVALID_VALUE),
+        ({"expiresAt": "9999-12-31T23:59:59-01:00"}, Reason.INVALID_VALUE),
     ],
 )
 def test_refused_reserves(change: dict[str, Any], reason: Reason) -> None:

@@ -35,6 +35,9 @@ ID_MAX: Final = 200
 TTL_MAX_S: Final = 10 * 366 * 24 * 3600
 """Seconds a reservation may live at most when a life is given."""
 
+EXPIRES_MAX: Final = 253_402_300_799_000_000
+"""Latest expiry in microseconds since 1970: the end of the year 9999, which is as far as times on the wire go."""
+
 
 class Asker(NamedTuple):
     """Who asks, under which id."""
@@ -302,7 +305,10 @@ def life(
 ) -> tuple[int | None, int | None] | Rejected:
     """(expires_at, lives_us) of a reservation; both None: it does not lapse."""
     if ttl_seconds is None:
-        return microseconds(expires_at), None
+        moment = microseconds(expires_at)
+        if moment is not None and not 0 <= moment <= EXPIRES_MAX:
+            return Rejected(Reason.INVALID_VALUE, "expiresAt must lie between the years 1970 and 9999.")
+        return moment, None
     if expires_at is not None:
         return Rejected(Reason.INVALID_VALUE, "Send expiresAt or ttlSeconds, not both.")
     if not (ttl_seconds.is_finite() and 0 < ttl_seconds <= TTL_MAX_S):

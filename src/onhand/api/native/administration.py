@@ -8,7 +8,7 @@ from onhand.api.compat.envelopes import node
 from onhand.api.exchange import Call, Reply, json_reply
 from onhand.api.native import configuration
 from onhand.api.native.reading import decode
-from onhand.api.native.wire import (
+from onhand.api.native.wire_administration import (
     AuditAnswer,
     ClientAnswer,
     ClientCreated,

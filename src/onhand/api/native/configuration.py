@@ -9,7 +9,7 @@ import msgspec
 
 from onhand.api.exchange import Call, Reply, json_reply
 from onhand.api.native.reading import Query, decode
-from onhand.api.native.wire import (
+from onhand.api.native.wire_administration import (
     ConfigurationAnswer,
     ConfigurationProblem,
     ConfigurationRequest,
