@@ -110,7 +110,7 @@ class Dispatcher:
             return {"type": "http.request", "body": body}
 
         identity = request_id()
-        scope = {"headers": headers, "query_string": b""}
+        scope = {"path": environment, "headers": headers, "query_string": b""}
         reply = await self._pipeline.run(route, scope, receive, {"environment": environment}, identity)
         return reply, identity
 
