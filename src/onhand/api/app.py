@@ -14,7 +14,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from onhand.api import problems
 from onhand.api.exchange import Reply
@@ -27,9 +27,10 @@ from onhand.api.services import Services
 
 _BASE: Final = "/api/environment/"
 _LENGTH: Final = len(_BASE)
+_HOT_BASE: Final = _BASE.encode()
 
 
-def create_app(services: Services) -> ASGIApp:
+def create_app(services: Services) -> Dispatcher:
     """The application over running services; it starts and stops nothing itself."""
     pipeline = Pipeline(services)
     return Dispatcher(pipeline, framework(pipeline))
@@ -71,6 +72,11 @@ class Dispatcher:
                     self._placeholders.append((rest.split("/"), route))
                 else:
                     self._fixed[route.method, rest.lower()] = route
+        self._hot = {
+            rest.encode(): route
+            for (method, rest), route in self._fixed.items()
+            if method == "POST" and route.untimed and route.reads_body
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,6 +90,29 @@ class Dispatcher:
             await _lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
+
+    def hot(self, method: bytes, url: bytes) -> tuple[Route, str] | None:
+        """The hot route and the environment of a request target in its canonical spelling (`hot.HotProtocol`)."""
+        if method != b"POST" or not url.startswith(_HOT_BASE):
+            return None
+        environment, _, rest = url[_LENGTH:].partition(b"/")
+        route = self._hot.get(rest)
+        if route is None or not environment.isascii() or b"%" in environment:
+            return None
+        return route, environment.decode()
+
+    async def answer_hot(
+        self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[Reply, bytes]:
+        """The answer of a hot route to a request that is there as a whole, and the request's id."""
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body}
+
+        identity = request_id()
+        scope = {"path": environment, "headers": headers, "query_string": b""}
+        reply = await self._pipeline.run(route, scope, receive, {"environment": environment}, identity)
+        return reply, identity
 
     async def _compatible(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         environment, _, rest = path[_LENGTH:].partition("/")

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 import uvicorn
 
 from onhand.api.app import create_app
+from onhand.api.hot import HotProtocol
 from onhand.api.services import Limits, Services
 from onhand.runtime.house import House, Tell, described, opened
 from onhand.runtime.housekeeping import schedules
@@ -106,7 +107,7 @@ def _configuration(settings: Settings, house: House) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(_services(settings, house)),
         loop="none",
-        http="httptools",
+        http=HotProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
