@@ -287,6 +287,7 @@ class Batcher:
     async def _unit(self, part: Part) -> None:
         """One transaction. Leaves `decided` and committed, or `outdated`; or raises."""
         part.decided, part.outdated, part.committing, part.committed = None, [], False, False
+        part.timings = (0.0, 0.0, 0.0)
         works = [submission.work for submission in part.waiting]
         now = self._clock.now_us()
         begun = perf_counter()
@@ -311,11 +312,11 @@ class Batcher:
                     await unit.commit(decision)
                     part.committing = False
                 part.committed = True
+                part.timings = (gathered - begun, decided - gathered, perf_counter() - decided)
         except Exception:
             if not part.committed:
                 raise
             log.exception("unit_not_closed")  # the commit was answered: the outcomes stand
-        part.timings = (gathered - begun, decided - gathered, perf_counter() - decided)
 
     async def _recover(self, part: Part, error: Exception) -> bool:
         """Prepare the next attempt, or answer the part; True when it has to be cut for this error."""
