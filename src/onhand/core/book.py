@@ -232,7 +232,7 @@ class Book:
                 reserved[position] = reserved.get(position, 0) + level.own + level.finer
         cells = [(cell, quantity, reserved.pop(cell, 0)) for cell, quantity in net.items()]
         cells += [(cell, 0, quantity) for cell, quantity in reserved.items()]
-        made = stand_of(rules.switches, rules.reservation_dimensions, cells)
+        made = stand_of(rules.switches, rules.reservation_dimensions, cells, rules.limits)
         self._stands[key] = (availability, made)
         if self.batch.undo is not None:  # it counts what the group did before, which would not be taken back
             self.batch.undo.append(partial(self._drop_stand, key))

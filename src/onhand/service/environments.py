@@ -22,7 +22,7 @@ import msgspec
 
 from onhand.core import configuration, presets
 from onhand.core.configuration import Change, Document, Problem, SwitchError
-from onhand.core.rules import MeasureName, Rules, Switches
+from onhand.core.rules import LIMITS, Limits, MeasureName, Rules, Switches
 from onhand.ports import Catalogue, ConfigurationRow
 from onhand.service.faults import UnknownEnvironment
 
@@ -65,11 +65,13 @@ class Environments:
         self,
         catalogue: Catalogue,
         *,
+        limits: Limits = LIMITS,
         environments_max: int = 1_000,
         refresh_seconds: float = 1.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalogue = catalogue
+        self._limits = limits
         self._environments_max = environments_max
         self._refresh_seconds = refresh_seconds
         self._monotonic = monotonic
@@ -166,7 +168,7 @@ class Environments:
         """Put a row into the map. The `Rules` object stays the same while the version does: caches hang on it."""
         entry = self._entries.pop(row.environment_id, None)
         if entry is None or entry.rules.version < row.version or entry.rules.environment != row.environment:
-            entry = _Entry(compiled(row), 0.0)
+            entry = _Entry(compiled(row, self._limits), 0.0)
         entry.read_at = self._monotonic()
         while len(self._entries) >= self._environments_max:
             del self._entries[next(iter(self._entries))]
@@ -312,7 +314,7 @@ class Environments:
         return None
 
 
-def compiled(row: ConfigurationRow) -> Rules:
+def compiled(row: ConfigurationRow, limits: Limits = LIMITS) -> Rules:
     """Rules of a stored version."""
     return configuration.compile_rules(
         row.environment,
@@ -321,6 +323,7 @@ def compiled(row: ConfigurationRow) -> Rules:
         row.document,
         configuration.parse_switches(row.switches),
         row.measures,
+        limits,
     )
 
 
