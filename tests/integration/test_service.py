@@ -12,13 +12,14 @@ from onhand.core import presets
 from onhand.core.outcomes import Accepted, Rejected, Replayed
 from onhand.core.quantities import SCALE
 from onhand.ports import ConfigurationRow
-from onhand.service.faults import Fault
+from onhand.service.faults import Fault, UnknownEnvironment
 from onhand.storage.postgres.pool import open_pool
 from tests.memory import StillClock
 from tests.processes import SHOP, Process
 from tests.shop import change, reserve
 
 PLACE = "usmf/1/11"
+PLACE_OF_BIKE = {"siteId": "1", "locationId": "11"}
 
 
 async def test_two_processes_never_sell_the_last_piece_twice(processes):
@@ -230,3 +231,20 @@ async def test_the_ledger_says_why(processes):
     ]
     (hold,) = (await first.queries.holds(SHOP, organization="usmf", product="Bike")).rows
     assert (await first.queries.hold(SHOP, hold.id)) == hold
+
+
+async def test_a_renamed_environment_takes_nothing_under_its_old_id(processes):
+    """The second process knows the old id only; meanwhile another environment has got it."""
+    first, second = processes
+    await first.batcher.submit(SHOP, change("bike", 5, "c1"))
+    assert await first.environments.rename(SHOP, "store") is None
+    with pytest.raises(UnknownEnvironment):
+        await second.batcher.submit(SHOP, change("bike", 3, "c2"))
+
+    await second.environments.refresh("store")
+    assert await first.environments.rename("store", "outlet") is None
+    assert isinstance(await first.environments.create("store", "standalone", "ops"), ConfigurationRow)
+    assert isinstance(await second.batcher.submit("store", change("bike", 3, "c3")), Accepted)
+    for environment_id, expected in (("outlet", 5), ("store", 3)):
+        found = await first.queries.availability(environment_id, "usmf", "bike", PLACE_OF_BIKE)
+        assert found.quantities["iv"]["onhand"] == expected * SCALE

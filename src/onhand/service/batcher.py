@@ -358,7 +358,7 @@ class Batcher:
                     submission.fail(fault)
                 continue
             for submission in concerned:
-                if submission.rules.version != rules.version:
+                if submission.rules is not rules:  # another version, or another environment of this id
                     build_again(submission, rules)
         self._drop_late(part)
 
