@@ -165,6 +165,18 @@ async def test_a_rename_is_a_version_with_the_same_document(house):
     assert [row.reason for row in await house.catalogue.history(1)] == ["renamed from env", ""]
 
 
+async def _waiting_for_a_lock(pool) -> None:
+    """Return once some session of this database waits for an advisory lock."""
+    waits = (
+        "SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+        " WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()"
+    )
+    for _ in range(2_000):
+        if await pool.fetchval(waits):
+            return
+    raise AssertionError("nobody waits")
+
+
 @pytest.mark.parametrize("change", ["delete", "rename"])
 async def test_the_fence_comes_before_the_row_of_the_environment(house, change):
     """Otherwise whoever waits for the fence would keep its holder from writing the next version: a deadlock."""
@@ -175,8 +187,7 @@ async def test_the_fence_comes_before_the_row_of_the_environment(house, change):
             if change == "delete"
             else house.catalogue.rename_environment("env", "new")
         )
-        while not await house.pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
-            await asyncio.sleep(0)
+        await _waiting_for_a_lock(house.pool)
         await applying.execute("SET LOCAL lock_timeout = 500")
         await applying.execute("UPDATE environment SET configuration_version = configuration_version")
     assert await waiting
