@@ -77,6 +77,7 @@ class Environments:
         self._monotonic = monotonic
         self._entries: dict[str, _Entry] = {}
         self._listing = asyncio.Lock()
+        self._listed: set[str] = set()
         self._listed_at = float("-inf")
 
     # Rules -------------------------------------------------------------------------------------------------
@@ -103,11 +104,11 @@ class Environments:
             entry = self._entries.get(wanted)
             if entry is not None:
                 return entry.rules
-            if self._monotonic() - self._listed_at >= self._refresh_seconds:
-                known = {known_id for _, known_id in await self._catalogue.environments()}
+            if wanted not in self._listed and self._monotonic() - self._listed_at >= self._refresh_seconds:
+                self._listed = {known_id for _, known_id in await self._catalogue.environments()}
                 self._listed_at = self._monotonic()
-                if wanted in known:
-                    return await self.refresh(wanted)
+            if wanted in self._listed:  # it may have left the map since
+                return await self.refresh(wanted)
         raise _unknown(environment_id)
 
     async def current(self, environment_id: str) -> Rules:
@@ -133,6 +134,7 @@ class Environments:
         row = await self._catalogue.configuration(wanted)
         if row is None:
             self._entries.pop(wanted, None)
+            self._listed.discard(wanted)
             raise _unknown(environment_id)
         return self._keep(row)
 
