@@ -80,12 +80,12 @@ def _cells(rules: Rules, stock: ProductStock) -> dict[str, Cells]:
     return places
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def _place(key: str, partition: tuple[str, ...]) -> str:
     return "&".join(part for part in key.split("&") if part.partition("=")[0] in partition)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def _values(key: str) -> dict[str, str]:
     """Folded values of a position; shared, never changed."""
     return dict(decode(key))
