@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from onhand.core.rules import Limits as FlowLimits
 from onhand.ports import Clock, Reader
 from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
@@ -167,7 +168,8 @@ async def _built(settings: Settings, url: str, connections: int) -> AsyncIterato
 def _build(settings: Settings, url: str, pool: Database) -> House:
     clock, metrics = SystemClock(), Metrics()
     reader, catalogue, store = PostgresReader(pool), PostgresCatalogue(pool), PostgresStore(pool)
-    environments = Environments(catalogue)
+    limits = FlowLimits(settings.feasibility_cells_max, settings.feasibility_nodes_max)
+    environments = Environments(catalogue, limits=limits)
     batcher = Batcher(
         store,
         environments,

@@ -217,6 +217,25 @@ class Settings(BaseSettings):
         le=100,
     )
 
+    feasibility_cells_max: int = _knob(
+        2_000,
+        "Cells with stock of one product at one place that a check may look at while reservations name crossing "
+        "dimensions; above it checked reservations are refused as too complex. Nested reservations are not bounded. "
+        "The same for all processes on a database.",
+        group="engine",
+        unit="cells",
+        ge=1,
+        le=100_000,
+    )
+    feasibility_nodes_max: int = _knob(
+        64,
+        "Combinations of dimension values with reservations of one product at one place, likewise.",
+        group="engine",
+        unit="nodes",
+        ge=1,
+        le=10_000,
+    )
+
     # Access --------------------------------------------------------------------------------------------------
 
     auth: Literal["token", "static", "none"] = _knob(
