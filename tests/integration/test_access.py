@@ -131,6 +131,20 @@ async def test_environment_of_somebody_else(access: Access) -> None:
         await access.exchange(assertion, "")
 
 
+async def test_processes_of_one_database_take_each_others_tokens_unless_they_have_a_public_address(
+    catalogue: PostgresCatalogue, clock: MovableClock
+) -> None:
+    here, there, public = (
+        Access(catalogue, clock, AccessSettings(issuer=f"http://host:{port}", any_issuer=port < 3))
+        for port in (1, 2, 3)
+    )
+    secret = await here.create_client("pos", ("shop",))
+    token = bearer((await here.client_credentials("pos", secret)).access_token)
+    assert (await there.authenticate(token)).client_id == "pos"
+    with pytest.raises(Unauthenticated):
+        await public.authenticate(token)
+
+
 async def test_hops_do_not_mix(access: Access) -> None:
     secret = await access.create_client("pos", ("shop",))
     assertion = (await access.first_hop("pos", secret)).access_token

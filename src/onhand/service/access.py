@@ -83,7 +83,10 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     mode: Literal["token", "static", "none"] = "token"
     """`static` and `none` are for development; `refuse_open_bind` keeps them on the loopback interface."""
-    issuer: str = "http://localhost:8000"
+    issuer: str = "http://localhost:8300"
+    any_issuer: bool = False
+    """Take tokens signed with a key of this database whatever they name as issuer: processes that share a database
+    and have no common public address differ in it."""
     token_life_s: int = 3_600
     static_key: str = ""
 
@@ -115,7 +118,9 @@ class Access:
         external: ExternalIssuer | None = None,
     ) -> None:
         self.settings = settings
-        self.keys = KeyRing(catalogue, clock, settings.issuer, settings.token_life_s)
+        self.keys = KeyRing(
+            catalogue, clock, settings.issuer, settings.token_life_s, any_issuer=settings.any_issuer
+        )
         self._catalogue = catalogue
         self._clock = clock
         self._external = external
