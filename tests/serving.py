@@ -14,6 +14,7 @@ import uvicorn
 
 from onhand.api.app import create_app
 from onhand.api.services import Limits, Services
+from onhand.runtime.guard import GuardedProtocol
 from onhand.service.access import SCOPES, Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
@@ -48,6 +49,7 @@ class Running:
     services: Services
     clock: MovableClock
     http: httpx.AsyncClient
+    server: uvicorn.Server
 
     async def token(
         self, environment: str, scopes: tuple[str, ...] = EVERYTHING, client: str = "tests"
@@ -166,7 +168,9 @@ async def serving(
     await services.access.start()
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(create_app(services), log_level="warning", lifespan="off", ws="none")
+        uvicorn.Config(
+            create_app(services), http=GuardedProtocol, log_level="warning", lifespan="off", ws="none"
+        )
     )
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
@@ -174,7 +178,7 @@ async def serving(
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-            yield Running(url, services, clock, http)
+            yield Running(url, services, clock, http, server)
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()

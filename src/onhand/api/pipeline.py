@@ -89,11 +89,7 @@ class Pipeline:
             raise EdgeProblem(400, "invalid-query", "The URL has a NUL character, which cannot be stored.")
         body = EMPTY
         if route.reads_body:
-            try:
-                async with asyncio.timeout(self._limits.body_s):
-                    body = await read_body(receive, length, self._limits.body_bytes_max)
-            except TimeoutError as error:
-                raise _too_slow(self._limits.body_s) from error
+            body = await self._body(receive, length)
         call = Call(
             route.method, principal, None, environment, body, scope["query_string"], parameters, headers
         )
@@ -109,6 +105,13 @@ class Pipeline:
             # What was cut off in the middle may have been recorded, unless the route only reads.
             reads = route.method == "GET" or route.scope in (None, "onhand:read")
             raise (DeadlineExceeded(text) if reads else OutcomeUnknown(text)) from error
+
+    async def _body(self, receive: Receive, length: bytes | None) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                return await read_body(receive, length, self._limits.body_bytes_max)
+        except TimeoutError as error:
+            raise _too_slow(self._limits.body_s) from error
 
     async def _admitted(self, route: Route, environment: str, authorization: bytes | None) -> Principal:
         access = self._services.access

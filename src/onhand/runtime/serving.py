@@ -21,6 +21,7 @@ import uvicorn
 
 from onhand.api.app import create_app
 from onhand.api.services import Limits, Services
+from onhand.runtime.guard import GuardedProtocol
 from onhand.runtime.house import House, Tell, described, opened
 from onhand.runtime.housekeeping import schedules
 from onhand.service.faults import Fault, StoreUnavailable
@@ -108,7 +109,7 @@ def _configuration(settings: Settings, house: House) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(_services(settings, house)),
         loop="none",
-        http="httptools",
+        http=GuardedProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",
