@@ -50,6 +50,7 @@ class Running:
     services: Services
     clock: MovableClock
     http: httpx.AsyncClient
+    server: uvicorn.Server
 
     async def token(
         self, environment: str, scopes: tuple[str, ...] = EVERYTHING, client: str = "tests"
@@ -187,7 +188,7 @@ async def serving(
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
         async with httpx.AsyncClient(base_url=url, timeout=30) as client:
-            yield Running(url, services, clock, client)
+            yield Running(url, services, clock, client, server)
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()

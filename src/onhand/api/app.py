@@ -9,11 +9,12 @@ the two against each other.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Router
 from starlette.routing import Route as StarletteRoute
-from starlette.routing import Router
 from starlette.types import Message, Receive, Scope, Send
 
 from onhand.api import problems
@@ -28,6 +29,7 @@ from onhand.api.services import Services
 _BASE: Final = "/api/environment/"
 _LENGTH: Final = len(_BASE)
 _HOT_BASE: Final = _BASE.encode()
+_FIRST_HOP: Final = "/oauth2/v2.0/token"
 
 
 def create_app(services: Services) -> Dispatcher:
@@ -65,6 +67,7 @@ class Dispatcher:
         self._router = router
         self._fixed: dict[tuple[str, str], Route] = {}
         self._placeholders: list[tuple[list[str], Route]] = []
+        self._open = {route.path.lower(): route.path for route in ROUTES if route.surface == "open"}
         for route in ROUTES:
             if route.surface == "compat" and route.path.startswith(COMPAT):
                 rest = route.path[len(COMPAT) + 1 :]
@@ -142,16 +145,34 @@ class Dispatcher:
     async def _framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # makes the router raise instead of answering a wrong method itself
         path = scope["path"].rstrip()
-        scope["path"] = path.rstrip("/") or "/"
+        scope["path"] = path = self._spelled(path.rstrip("/") or "/")
         try:
             await self._router(scope, receive, send)
         except HTTPException as error:
             problem = EdgeProblem(
                 error.status_code, "no-such-route", "There is no such operation; see /openapi.json."
             )
-            if error.headers:
-                problem.headers = tuple((k.lower().encode(), v.encode()) for k, v in error.headers.items())
+            if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                allowed = ", ".join(self._methods(path))
+                problem.code, problem.detail = "wrong-method", f"The operation takes {allowed}."
+                problem.headers = ((b"allow", allowed.encode()),)
             await _send(send, problems.of_edge(problem), request_id())
+
+    def _spelled(self, path: str) -> str:
+        """The canonical spelling of the path of an open route: clients write `/Token` as well."""
+        lower = path.lower()
+        return (
+            path[: -len(_FIRST_HOP)] + _FIRST_HOP
+            if lower.endswith(_FIRST_HOP)
+            else self._open.get(lower, path)
+        )
+
+    def _methods(self, path: str) -> list[str]:
+        """Methods of a path; Starlette names those of the first route only."""
+        probe = {"type": "http", "path": path, "root_path": "", "method": ""}
+        routes = (route for route in self._router.routes if isinstance(route, StarletteRoute))
+        fitting = (route for route in routes if route.matches(probe)[0] is not Match.NONE)
+        return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def answer(  # noqa: PLR0913 - the three of ASGI and what the route needs

@@ -19,9 +19,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from onhand.api.exchange import Reply
+from onhand.api.guard import GuardedProtocol
 from onhand.api.route import Route
 
 BODY_BYTES_MAX: Final = 64 * 1024
@@ -75,7 +76,7 @@ class Hot:
         self.response_complete = False
 
 
-class HotProtocol(HttpToolsProtocol):
+class HotProtocol(GuardedProtocol):
     """uvicorn's HTTP protocol with the hot road in front. The application is a `HotApplication`."""
 
     _defaults: tuple[list[tuple[bytes, bytes]], bytes] = (_NO_DEFAULTS, b"")
@@ -90,6 +91,7 @@ class HotProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Collect; the scope is only made on the other road."""
+        self.head_begins()
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
@@ -101,6 +103,7 @@ class HotProtocol(HttpToolsProtocol):
             parser = self.parser
             found = hot(parser.get_method(), self.url)
             if found is not None and parser.get_http_version() == "1.1" and not parser.should_upgrade():
+                self.head_ends()
                 route, environment = found
                 self.cycle = Hot(route, environment, self.headers, keep_alive=parser.should_keep_alive())
                 return
@@ -137,6 +140,7 @@ class HotProtocol(HttpToolsProtocol):
         """Start answering."""
         cycle = self.cycle
         if type(cycle) is Hot:
+            self.request_ends()
             task = self.loop.create_task(self._answer(cycle))
             self.tasks.add(task)
             task.add_done_callback(self.tasks.discard)

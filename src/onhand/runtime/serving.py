@@ -55,6 +55,8 @@ async def serve(settings: Settings, announce: Callable[[Started], None], tell: T
         StoreUnavailable: the database cannot be used, or the port is taken.
     """
     with _listening(settings) as listener:
+        # With port 0 the real one is known from here on; the issuer of the tokens names it.
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         async with opened(settings, tell) as house, _running(house):
             edge = _Edge(_configuration(settings, house))
             with edge.stopped_by_signals():
