@@ -395,6 +395,7 @@ class MemoryCatalogue:
         rows = self.rows.pop(old_id, None)
         if rows is None:
             return False
+        rows.append(msgspec.structs.replace(rows[-1], version=rows[-1].version + 1))
         self.rows[new_id] = [msgspec.structs.replace(row, environment_id=new_id) for row in rows]
         return True
 

@@ -221,10 +221,10 @@ class Reader(Protocol):
     def candidates(self, environment: int, organization: str, cell: str) -> AsyncIterator[ProductKey]:
         """Products of an organization that have a position with this key (to resolve a reservation id)."""
 
-    async def holds(self, which: HoldFilter, after: str | None, limit: int) -> Page:
-        """Holds, newest first."""
+    async def holds(self, which: HoldFilter, now_us: int, after: str | None, limit: int) -> Page:
+        """Holds, newest first. One that has expired by now is closed, swept or not."""
 
-    async def hold(self, environment: int, hold_id: str) -> HoldRow | None:
+    async def hold(self, environment: int, hold_id: str, now_us: int) -> HoldRow | None:
         """One hold."""
 
     async def hold_product(self, environment: int, hold_id: str) -> ProductKey | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from onhand.core import presets
 from onhand.core.snapshot import HoldQuery
 from onhand.ports import ClientRow, JobRow, SigningKey
 from onhand.service.faults import Conflict
+from onhand.storage.postgres.fence import close_fence
 from tests.hand_made import NOW, PARTITION, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 
 A, B = sku("a"), sku("b")
@@ -148,6 +150,47 @@ async def test_environments_are_renamed_and_deleted(house):
     assert not await house.catalogue.delete_environment("new")
     assert await house.catalogue.environments() == []
     assert await house.pool.fetchval("SELECT count(*) FROM movement") == 0
+
+
+async def test_a_rename_is_a_version_with_the_same_document(house):
+    before = await house.catalogue.configuration("env")
+    assert await house.catalogue.rename_environment("env", "new")
+    after = await house.catalogue.configuration("new")
+    assert (after.version, after.environment) == (before.version + 1, before.environment)
+    assert (after.document, after.switches, after.measures) == (
+        before.document,
+        before.switches,
+        before.measures,
+    )
+    assert [row.reason for row in await house.catalogue.history(1)] == ["renamed from env", ""]
+
+
+async def _waiting_for_a_lock(pool) -> None:
+    """Return once some session of this database waits for an advisory lock."""
+    waits = (
+        "SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database"
+        " WHERE NOT granted AND locktype = 'advisory' AND datname = current_database()"
+    )
+    for _ in range(2_000):
+        if await pool.fetchval(waits):
+            return
+    raise AssertionError("nobody waits")
+
+
+@pytest.mark.parametrize("change", ["delete", "rename"])
+async def test_the_fence_comes_before_the_row_of_the_environment(house, change):
+    """Otherwise whoever waits for the fence would keep its holder from writing the next version: a deadlock."""
+    async with house.pool.acquire() as applying, applying.transaction():
+        await close_fence(applying, 1)
+        waiting = asyncio.create_task(
+            house.catalogue.delete_environment("env")
+            if change == "delete"
+            else house.catalogue.rename_environment("env", "new")
+        )
+        await _waiting_for_a_lock(house.pool)
+        await applying.execute("SET LOCAL lock_timeout = 500")
+        await applying.execute("UPDATE environment SET configuration_version = configuration_version")
+    assert await waiting
 
 
 async def test_clients_are_saved_replaced_and_disabled(house):

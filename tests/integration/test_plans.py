@@ -151,7 +151,7 @@ async def test_the_hot_path_keeps_to_its_indexes(explained, database_url, before
             "movement_default_k_product_id_sequence_idx",
         ),
         ("wiped_commands", (1, 1, "place", 0, 10), "movement_default_k_product_id_sequence_idx"),
-        ("delete_commands", ([1], [1], [3], ["q1"]), "command_id_pkey"),
+        ("delete_commands", ([1], [1], [3], ["q1"], [1]), "command_id_pkey"),
         ("products", (1, 1, 1, "", "", 10), "product_pkey"),
     ],
 )

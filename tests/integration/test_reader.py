@@ -127,7 +127,7 @@ async def test_due_products_and_candidates(house):
 async def test_holds_page_newest_first(house):
     seen, after = [], None
     for _ in range(3):
-        page = await house.reader.holds(HoldFilter(environment=1), after, 1)
+        page = await house.reader.holds(HoldFilter(environment=1), NOW, after, 1)
         seen += page.rows
         after = page.next
     assert after is None
@@ -136,24 +136,42 @@ async def test_holds_page_newest_first(house):
     assert seen[2].dimensions == RED.shown
     assert (
         len(
-            (await house.reader.holds(HoldFilter(environment=1, reference="cart", product="a"), None, 9)).rows
+            (
+                await house.reader.holds(
+                    HoldFilter(environment=1, reference="cart", product="a"), NOW, None, 9
+                )
+            ).rows
         )
         == 1
     )
-    assert (await house.reader.holds(HoldFilter(environment=1, open=False), None, 9)).rows == []
+    assert (await house.reader.holds(HoldFilter(environment=1, open=False), NOW, None, 9)).rows == []
     with pytest.raises(CursorError):
-        await house.reader.holds(HoldFilter(environment=1), "§", 1)
+        await house.reader.holds(HoldFilter(environment=1), NOW, "§", 1)
+
+
+async def test_a_hold_is_closed_from_the_moment_it_expires(house):
+    """The sweeper comes later; nobody may see that."""
+
+    async def numbers(now: int, *, is_open: bool) -> list[int]:
+        page = await house.reader.holds(HoldFilter(environment=1, open=is_open), now, None, 9)
+        return [int(row.id.rsplit("-", 1)[1], 16) for row in page.rows]
+
+    assert (await numbers(NOW + 9, is_open=True), await numbers(NOW + 9, is_open=False)) == ([3, 2, 1], [])
+    assert (await numbers(NOW + 10, is_open=True), await numbers(NOW + 10, is_open=False)) == ([3, 1], [2])
+    product_id = await house.pool.fetchval("SELECT product_id FROM product WHERE product_key = 'a'")
+    found = await house.reader.hold(1, hold_id(A.k, product_id, 2), NOW + 10)
+    assert (found.remaining, found.closed_at, found.closed_by) == (0, NOW + 10, Kind.EXPIRE)
 
 
 async def test_one_hold_by_its_external_id(house):
     product_id = await house.pool.fetchval("SELECT product_id FROM product WHERE product_key = 'a'")
     text = hold_id(A.k, product_id, 1)
-    found = await house.reader.hold(1, text)
+    found = await house.reader.hold(1, text, NOW)
     assert (found.id, found.caller, found.closed_by) == (text, "tester", None)
     assert await house.reader.hold_product(1, text) == A
-    assert await house.reader.hold(2, text) is None
-    assert await house.reader.hold(1, "nonsense") is None
-    assert await house.reader.hold(1, hold_id(A.k, 1 << 70, 1)) is None
+    assert await house.reader.hold(2, text, NOW) is None
+    assert await house.reader.hold(1, "nonsense", NOW) is None
+    assert await house.reader.hold(1, hold_id(A.k, 1 << 70, 1), NOW) is None
 
 
 async def test_movements_page_newest_first(house):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from typing import Any
 
 import psycopg
 import pytest
@@ -14,79 +12,14 @@ from onhand.core import presets
 from onhand.core.outcomes import Accepted, Rejected, Replayed
 from onhand.core.quantities import SCALE
 from onhand.ports import ConfigurationRow
-from onhand.service.auditor import Auditor
-from onhand.service.batcher import Batcher
-from onhand.service.environments import Environments
-from onhand.service.faults import Fault
-from onhand.service.jobs import Jobs
-from onhand.service.queries import IndexQuery, OnHandPage, Queries
-from onhand.storage.postgres.catalogue import PostgresCatalogue
-from onhand.storage.postgres.pool import Database, open_pool
-from onhand.storage.postgres.reader import PostgresReader
-from onhand.storage.postgres.store import PostgresStore
-from tests.memory import Ear, StillClock
+from onhand.service.faults import Fault, UnknownEnvironment
+from onhand.storage.postgres.pool import open_pool
+from tests.memory import StillClock
+from tests.processes import SHOP, Process
 from tests.shop import change, reserve
 
-SHOP = "shop"
 PLACE = "usmf/1/11"
-
-
-class Process:
-    """What one process of the service has."""
-
-    def __init__(self, pool: Database, clock: StillClock, **bounds: Any) -> None:
-        self.pool = pool
-        self.clock = clock
-        self.ear = Ear()
-        self.catalogue = PostgresCatalogue(pool)
-        self.reader = PostgresReader(pool)
-        self.environments = Environments(self.catalogue)
-        self.batcher = Batcher(
-            PostgresStore(pool), self.environments, clock, probe=self.ear, **{"lanes": 2, **bounds}
-        )
-        self.queries = Queries(self.reader, self.environments, clock)
-        self.jobs = Jobs(
-            self.reader, self.catalogue, self.batcher, self.environments, clock, probe=self.ear, page=5
-        )
-        self.auditor = Auditor(self.reader, self.environments, probe=self.ear, page=5)
-
-    async def close(self) -> None:
-        await self.jobs.stop()
-        await self.batcher.stop()
-        await self.pool.close()
-
-    async def stock(self) -> dict[str, tuple[int, int]]:
-        """Product -> (on hand, available) at the place, in units."""
-        found = await self.queries.index(
-            SHOP,
-            IndexQuery(
-                organizations=("usmf",),
-                dimensions={"siteId": ("1",), "locationId": ("11",)},
-                return_negative=True,
-            ),
-        )
-        assert isinstance(found, OnHandPage)
-        (available,) = {one.formula.name for one in self.environments.rules(SHOP).mapped.values()}
-        return {
-            row.product: (
-                row.quantities["iv"].get("onhand", 0) // SCALE,
-                row.quantities.get(available[0], {}).get(available[1], 0) // SCALE,
-            )
-            for row in found.rows
-        }
-
-
-@pytest.fixture
-async def processes(database_url: str) -> AsyncIterator[list[Process]]:
-    clock = StillClock()
-    made = [Process(await open_pool(database_url, connections_max=4), clock) for _ in range(2)]
-    assert isinstance(await made[0].environments.create(SHOP, "standalone", "ops"), ConfigurationRow)
-    for process in made:
-        await process.batcher.start()
-        await process.environments.load()
-    yield made
-    for process in made:
-        await process.close()
+PLACE_OF_BIKE = {"siteId": "1", "locationId": "11"}
 
 
 async def test_two_processes_never_sell_the_last_piece_twice(processes):
@@ -298,3 +231,20 @@ async def test_the_ledger_says_why(processes):
     ]
     (hold,) = (await first.queries.holds(SHOP, organization="usmf", product="Bike")).rows
     assert (await first.queries.hold(SHOP, hold.id)) == hold
+
+
+async def test_a_renamed_environment_takes_nothing_under_its_old_id(processes):
+    """The second process knows the old id only; meanwhile another environment has got it."""
+    first, second = processes
+    await first.batcher.submit(SHOP, change("bike", 5, "c1"))
+    assert await first.environments.rename(SHOP, "store") is None
+    with pytest.raises(UnknownEnvironment):
+        await second.batcher.submit(SHOP, change("bike", 3, "c2"))
+
+    await second.environments.refresh("store")
+    assert await first.environments.rename("store", "outlet") is None
+    assert isinstance(await first.environments.create("store", "standalone", "ops"), ConfigurationRow)
+    assert isinstance(await second.batcher.submit("store", change("bike", 3, "c3")), Accepted)
+    for environment_id, expected in (("outlet", 5), ("store", 3)):
+        found = await first.queries.availability(environment_id, "usmf", "bike", PLACE_OF_BIKE)
+        assert found.quantities["iv"]["onhand"] == expected * SCALE

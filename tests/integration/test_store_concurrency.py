@@ -211,3 +211,25 @@ async def test_reads_alone_write_nothing(house):
         await unit.gather(Reads(), NOW)
         await unit.commit(Decision(NOW))
     assert await house.pool.fetchval("SELECT count(*) FROM product") == 0
+
+
+async def test_a_process_that_hangs_within_a_unit_loses_its_locks(database_url):
+    """A stopped process, or one whose network is gone, holds its rows only as long as a statement may take."""
+    key = PRODUCTS[0]
+    async with (
+        database(database_url) as healthy,
+        database(database_url, statement_timeout_ms=300) as hanging,
+    ):
+        await do(healthy.store, wanting(key), lambda hand: hand.post(key, RED, PIECE, "before"))
+        with pytest.raises(Fault):  # noqa: PT012 - the fault comes with the commit, or with the end of the unit
+            async with hanging.store.unit() as unit:
+                hand = Hand(await unit.gather(wanting(key, positions={(key, RED.key)}), NOW))
+                await do(
+                    healthy.store,
+                    wanting(key, positions={(key, RED.key)}),
+                    lambda other: other.post(key, RED, PIECE, "healthy"),
+                )
+                hand.post(key, RED, PIECE, "late")
+                await unit.commit(hand.decide())
+        ids = await healthy.pool.fetch("SELECT id FROM command_id ORDER BY id")
+        assert [row["id"] for row in ids] == ["before", "healthy"]

@@ -29,6 +29,7 @@ PATCHED = (
     "onhand",
     "reservations",
     "reads",
+    "tracing",
     "decide",
 )
 """In the order of their imports."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from onhand.core.commands import Document, DocumentKey, Wipe, Work
+from onhand.core.commands import Document, DocumentKey, Kind, Wipe, Work
 from onhand.core.decide import decide, reads
 from onhand.core.keys import Position, ProductKey, encode, product_key
 from onhand.core.rules import Availability, Formula, Rules, Switches
@@ -35,6 +35,9 @@ AVAILABLE = Availability(
 )
 PRODUCT_ID = 100
 """The same for every product: a real one depends on which product was seen first."""
+
+OWN_KINDS = (Kind.EXPIRE, Kind.CLEAR, Kind.WIPE)
+"""Kinds of the service's own commands: they leave no trace of a change by nothing."""
 
 DIMENSIONS = ("siteid", "locationid", "colorid", "sizeid")
 
@@ -94,14 +97,14 @@ class World:
         self.refusals: list[Any] = []
 
     def run(self, works: Sequence[Work], now: int = 0) -> list[Any]:
-        """One batch, or several where a wipe ends one, as the batcher cuts them."""
+        """One batch, or several where a wipe ends one, as the lanes cut them."""
         outcomes: list[Any] = []
         batch: list[Work] = []
         for work in works:
-            batch.append(work)
-            if isinstance(work, Wipe):
+            if batch and isinstance(batch[-1], Wipe) and not isinstance(work, Wipe):
                 outcomes += self._decide(batch, now)
                 batch = []
+            batch.append(work)
         return outcomes + self._decide(batch, now)
 
     def _decide(self, works: Sequence[Work], now: int) -> list[Any]:
@@ -240,7 +243,7 @@ class World:
             folded: dict[tuple[int, int], int] = {}
             for movement in mine:
                 at = (movement.position, movement.measure)
-                assert movement.delta
+                assert movement.delta or movement.kind not in OWN_KINDS
                 assert movement.caller
                 assert movement.command_id
                 folded[at] = folded.get(at, 0) + movement.delta

@@ -156,6 +156,27 @@ except ValueError:
     assert "ValueError" in text
 
 
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_tracebacks_show_no_local_variables_and_no_secrets(log_format):
+    text = "\n".join(
+        logged(
+            f"""
+configure_logging("{log_format}", "info")
+def failing(header):
+    raise ValueError("Bearer abc.def refused")
+try:
+    failing("Basic " + "".join(reversed("drowssap")))
+except ValueError:
+    structlog.get_logger("onhand.test").exception("failed")
+"""
+        )
+    )
+    assert "ValueError" in text
+    assert "in failing" in text
+    assert "password" not in text
+    assert "abc.def" not in text
+
+
 @pytest.mark.parametrize(
     ("event", "kept"),
     [

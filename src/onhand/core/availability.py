@@ -36,25 +36,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
-import msgspec
-
 from onhand.core.flow import Network
 from onhand.core.plain import Cell, Plain, View, parts
-from onhand.core.rules import Switches
+from onhand.core.rules import LIMITS, Limits, Switches
 
 __all__ = ["LIMITS", "Cell", "Limits", "Plain", "Stand", "parts", "stand_of"]
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """Bounds of the flow; nested demands are not bounded (decisions 13)."""
-
-    cells_max: int = 2_000
-    """Cells with stock of one product at one place, while demands cross."""
-    nodes_max: int = 64
-    """Nodes with demand of one product at one place, while demands cross."""
-
-
-LIMITS = Limits()
 
 
 class _Demand:

@@ -146,6 +146,23 @@ class Book:
         level.held += held
         if not delta:
             return
+        self._move(at, measure, delta, level.own, cause, hold)
+        if at.cell != at.key:
+            self._enter_cell(at.cell, at.place, decode(at.cell))
+            self._own(at.cell, measure).finer += delta
+        if self._stands:
+            self._inform(at, measure, delta)
+
+    def trace(self, at: PositionState, measure: int, cause: Cause, hold: int | None = None) -> None:
+        """Enter an accepted command that changed no quantity into the ledger, as a movement of zero.
+
+        A wipe finds the command ids of a place through its movements.
+        """
+        self._move(at, measure, 0, self.level(at.key, measure).own, cause, hold)
+
+    def _move(  # noqa: PLR0913 - the columns of one movement
+        self, at: PositionState, measure: int, delta: int, own: int, cause: Cause, hold: int | None
+    ) -> None:
         self.version += 1
         self.batch.decision.movements.append(
             Movement(
@@ -154,7 +171,7 @@ class Book:
                 at.number,
                 measure,
                 delta,
-                level.own,
+                own,
                 cause.kind,
                 cause.command_id,
                 cause.caller,
@@ -162,11 +179,6 @@ class Book:
                 cause.reason,
             )
         )
-        if at.cell != at.key:
-            self._enter_cell(at.cell, at.place, decode(at.cell))
-            self._own(at.cell, measure).finer += delta
-        if self._stands:
-            self._inform(at, measure, delta)
 
     def levels(self) -> list[tuple[PositionState, int, Level]]:
         """Every level that is known, as it is now, in the order of position numbers and measures."""
@@ -220,7 +232,7 @@ class Book:
                 reserved[position] = reserved.get(position, 0) + level.own + level.finer
         cells = [(cell, quantity, reserved.pop(cell, 0)) for cell, quantity in net.items()]
         cells += [(cell, 0, quantity) for cell, quantity in reserved.items()]
-        made = stand_of(rules.switches, rules.reservation_dimensions, cells)
+        made = stand_of(rules.switches, rules.reservation_dimensions, cells, rules.limits)
         self._stands[key] = (availability, made)
         if self.batch.undo is not None:  # it counts what the group did before, which would not be taken back
             self.batch.undo.append(partial(self._drop_stand, key))
@@ -245,8 +257,6 @@ class Book:
 
     def wipe(self, place: str) -> None:
         """Forget the rows of a place, all of them zero by now, and the command ids behind its movements."""
-        if self.batch.undo is not None:
-            self.batch.undo.append(partial(self._unwipe, dict(self._levels), set(self._wiped)))
         numbers = set()
         for at in self._positions.values():
             if at.place == place:
@@ -266,13 +276,6 @@ class Book:
                 if movement.product == self.key and movement.position in numbers
             }
         )
-
-    def _unwipe(self, levels: dict[tuple[str, int], Level], wiped: set[str]) -> None:
-        self._levels.clear()
-        self._levels.update(levels)
-        self._wiped = wiped
-        self._stands = {}
-        self.batch.decision.wipes.pop()
 
     def rewinder(self) -> Callable[[], None]:
         """A function that sets the counters and lists back to what they are now."""

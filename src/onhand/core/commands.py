@@ -228,7 +228,10 @@ class ClearReserved(Command, frozen=True, kw_only=True):
 
 
 class Wipe(Command, frozen=True, kw_only=True):
-    """Forget the product's stock, holds and command ids at one place (partition clean-up); it ends its batch."""
+    """Forget the product's stock, holds and command ids at one place (partition clean-up).
+
+    It ends its batch, only further wipes may follow it: which stored ids it takes with it only the store can tell.
+    """
 
     place: str
     reason: str = ""
@@ -239,7 +242,7 @@ class Wipe(Command, frozen=True, kw_only=True):
         return Kind.WIPE
 
 
-AnyCommand = (
+GroupMember = (
     ChangeOnHand
     | SetOnHand
     | Reserve
@@ -250,8 +253,9 @@ AnyCommand = (
     | Offset
     | ReleaseDue
     | ClearReserved
-    | Wipe
 )
+
+AnyCommand = GroupMember | Wipe
 
 
 class DocumentKey(msgspec.Struct, frozen=True, cache_hash=True, order=True):
@@ -285,11 +289,16 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     Replayed members count as accepted and change nothing. A stale document version refuses the group.
     """
 
-    commands: tuple[AnyCommand, ...]
+    commands: tuple[GroupMember, ...]
     documents: tuple[DocumentKey, ...] = ()
     """Locked and read with the rest."""
     finish: Callable[[Sequence[Outcome], Sequence[Document]], Sequence[DocumentWrite]] | None = None
     """Pure; called once all commands are accepted, inside the unit."""
+
+    def __post_init__(self) -> None:
+        """A wipe cannot be taken back, and ends its batch."""
+        if any(isinstance(command, Wipe) for command in self.commands):
+            raise ValueError("A wipe cannot be part of a group: submit it by itself.")
 
 
 Work = AnyCommand | Group

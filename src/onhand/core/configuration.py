@@ -23,7 +23,7 @@ from onhand.core.configuration_document import (
     read,
 )
 from onhand.core.dimensions import PARTITION, base_dimension
-from onhand.core.rules import Availability, Formula, MeasureName, Rules, Switches
+from onhand.core.rules import LIMITS, Availability, Formula, Limits, MeasureName, Rules, Switches
 
 __all__ = [
     "Change",
@@ -62,6 +62,7 @@ def compile_rules(  # noqa: PLR0913 - the parts of one configuration row
     document: Mapping[str, Any],
     switches: Switches,
     measures: Mapping[int, MeasureName],
+    limits: Limits = LIMITS,
 ) -> Rules:
     """`Rules` of a document that `validate` finds no error in.
 
@@ -104,6 +105,7 @@ def compile_rules(  # noqa: PLR0913 - the parts of one configuration row
             if one.set_number
         ),
         switches=switches,
+        limits=limits,
     )
 
 

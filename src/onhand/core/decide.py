@@ -15,10 +15,12 @@ For each command, in this order:
 2. *Repeat.* An id that was accepted before, in the batch or earlier, has one outcome (I4): the first one again for
    the same body, a refusal for another. Only accepted outcomes are remembered.
 3. *Effect.* One function for each type of command, in `reservations.py` and `onhand.py`. It checks first and then
-   changes the product's `Book`; a refused command has changed nothing.
+   changes the product's `Book`; a refused command has changed nothing. An accepted one that changed no quantity (a
+   count that confirms the level, an extended hold) leaves a movement of zero, so that its id belongs to a place.
 
-A wipe belongs at the end of its batch: which stored ids it takes with it only the store can tell, so commands that
-follow it are answered as if those ids were still known. Ids accepted earlier in the batch are forgotten exactly.
+A wipe ends its batch, only wipes may follow it; the lane cuts there. Which stored ids it takes with it only the store
+can tell, so a command that followed it would be answered as if those ids were still known. Ids accepted earlier in
+the batch are forgotten exactly. A wipe is never part of a group.
 
 A group works on the same books, which meanwhile note how each change is taken back. If a member is refused, or a
 document is not at the version that was expected, the notes are played backwards and every other member is refused
@@ -61,6 +63,7 @@ from onhand.core.reads import products_of, reads
 from onhand.core.reservations import clear, extend, offset, release, release_due, reserve, reverse, unreserve
 from onhand.core.rules import Rules
 from onhand.core.snapshot import Decision, NewId, Seen, Snapshot
+from onhand.core.tracing import trace
 
 __all__ = ["decide", "reads"]
 
@@ -87,8 +90,12 @@ def _command(batch: Batch, command: AnyCommand) -> Outcome:
     seen = batch.seen(command_id)
     if seen is not None:
         return _repeat(book, command, seen)
+    movements = batch.decision.movements
+    moved = len(movements)
     outcome = _effect(book, command)
     if isinstance(outcome, Accepted):
+        if len(movements) == moved:
+            trace(book, command)
         batch.remember(command_id, command.fingerprint, outcome)
     return outcome
 

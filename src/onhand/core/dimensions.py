@@ -62,7 +62,7 @@ KEY_MAX: Final = 2_000
 _REMEMBERED_RULES = 128
 """Configuration versions that the caches know at a time."""
 
-_REMEMBERED_SETS = 32_768
+_REMEMBERED_SETS = 8_192
 """Dimension sets in each cache."""
 
 _RANK: Final = {name: rank for rank, name in enumerate(BASE)}

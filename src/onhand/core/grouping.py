@@ -49,11 +49,6 @@ def evaluate(rules: Rules, query: Query, stocks: Iterable[ProductStock]) -> list
     return [row for stock in stocks for row in _Product(plan, stock).rows()]
 
 
-def stand_at(rules: Rules, availability: Availability, stock: ProductStock, place: str) -> Plain:
-    """Supply and reservations of a product at a place, for one measure that reservations are checked against."""
-    return _stand(rules, availability, _cells(rules, stock).get(place, {}))
-
-
 Cells = dict[str, dict[int, int]]
 """Cell key -> measure id -> quantity of the whole cell."""
 
@@ -71,6 +66,7 @@ def _stand(rules: Rules, availability: Availability, cells: Cells) -> Plain:
             )
             for key, levels in cells.items()
         ],
+        rules.limits,
     )
 
 
@@ -84,12 +80,12 @@ def _cells(rules: Rules, stock: ProductStock) -> dict[str, Cells]:
     return places
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def _place(key: str, partition: tuple[str, ...]) -> str:
     return "&".join(part for part in key.split("&") if part.partition("=")[0] in partition)
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=10_000)
 def _values(key: str) -> dict[str, str]:
     """Folded values of a position; shared, never changed."""
     return dict(decode(key))

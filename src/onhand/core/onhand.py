@@ -11,7 +11,8 @@ from onhand.core.keys import Position
 from onhand.core.outcomes import Accepted, Outcome
 
 LEVEL_MAX = 1 << 62
-"""Largest size of a level, scaled; half of what a column holds, so that a sum of two never overflows it."""
+"""Largest size of a level, of what is held and of what is not, scaled; half of what a column holds, so that a sum of
+two never overflows it."""
 
 
 def change(book: Book, command: ChangeOnHand) -> Outcome:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from operator import setitem
 
 from onhand.core.book import Book
 from onhand.core.commands import Document, DocumentKey
@@ -57,9 +56,7 @@ class Batch:
     def forget(self, command_ids: set[CommandId]) -> None:
         """Drop ids that were accepted earlier in the batch (a wipe)."""
         for command_id in [known for known in self._ids if known in command_ids]:
-            gone = self._ids.pop(command_id)
-            if self.undo is not None:
-                self.undo.append(partial(setitem, self._ids, command_id, gone))
+            del self._ids[command_id]
 
     def document(self, key: DocumentKey) -> Document:
         """The document as the batch has it; version 0 when absent."""

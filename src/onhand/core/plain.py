@@ -15,7 +15,7 @@ Cell = tuple[str, int, int]
 """(cell key, net stock, reserved at exactly this cell); scaled."""
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=10_000)
 def parts(key: str) -> frozenset[str]:
     """The `name=value` parts of a position key; a node is coarser when its parts are a proper subset."""
     return frozenset(key.split("&")) if key else frozenset()

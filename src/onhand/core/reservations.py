@@ -17,7 +17,7 @@ from onhand.core.commands import (
     Unreserve,
 )
 from onhand.core.holds import draw, take
-from onhand.core.onhand import fits
+from onhand.core.onhand import LEVEL_MAX, fits
 from onhand.core.outcomes import Accepted, Outcome, Shortage
 
 
@@ -40,13 +40,15 @@ def reserve(book: Book, command: Reserve) -> Outcome:  # noqa: PLR0911 - one lin
             stand = book.stand(rules, position.place, availability)
             available = stand.available(position.cell)
             if quantity > available:
-                if stand.too_complex():
+                if quantity <= stand.afr(position.cell) and stand.too_complex():
                     return refusals.complex_levels(book, command)
                 shortage = Shortage(quantity, available, stand.limiting(position.cell))
                 return refusals.short(book, command, shortage)
         elif rules.switches.unmapped_check == "fail":
             return refusals.unmapped()
-    if not fits(book, position, ((measure, quantity),)):
+    # What is held has a bound of its own: a level that was posted down hides how much of it is held.
+    held = book.level(position.key, measure).held + quantity
+    if held > LEVEL_MAX or not fits(book, position, ((measure, quantity),)):
         return refusals.out_of_range()
     at = book.enter(position)
     expires_at = _expiry(book, command)

@@ -84,6 +84,18 @@ class Availability(msgspec.Struct, frozen=True):
     """Reserved measures: mapped to this formula and subtracted in it."""
 
 
+class Limits(msgspec.Struct, frozen=True):
+    """Bounds of the flow; nested demands are not bounded (decisions 13). Settings of the service, not of the environment."""
+
+    cells_max: int = 2_000
+    """Cells with stock of one product at one place, while demands cross."""
+    nodes_max: int = 64
+    """Nodes with demand of one product at one place, while demands cross."""
+
+
+LIMITS = Limits()
+
+
 class Rules(msgspec.Struct, frozen=True):
     """One version of an environment's configuration, ready for look-ups. Made by `configuration.compile_rules`."""
 
@@ -107,6 +119,8 @@ class Rules(msgspec.Struct, frozen=True):
     index_sets: tuple[tuple[str, ...], ...]
     """Without set 0."""
     switches: Switches
+    limits: Limits = LIMITS
+    """The same for decisions and queries, so that what is shown is what would be granted."""
 
     @property
     def by_location(self) -> bool:

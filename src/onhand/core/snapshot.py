@@ -131,7 +131,10 @@ class Snapshot:
 
 
 class Movement(msgspec.Struct, frozen=True):
-    """One row of the ledger: one change of one measure at one position (I5)."""
+    """One row of the ledger: one change of one measure at one position (I5).
+
+    Or the trace of an accepted command that changed no quantity: a delta of zero.
+    """
 
     product: ProductKey
     sequence: int

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from onhand.core.rules import Limits as FlowLimits
 from onhand.ports import Clock, Reader
 from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
@@ -167,7 +168,8 @@ async def _built(settings: Settings, url: str, connections: int) -> AsyncIterato
 def _build(settings: Settings, url: str, pool: Database) -> House:
     clock, metrics = SystemClock(), Metrics()
     reader, catalogue, store = PostgresReader(pool), PostgresCatalogue(pool), PostgresStore(pool)
-    environments = Environments(catalogue)
+    limits = FlowLimits(settings.feasibility_cells_max, settings.feasibility_nodes_max)
+    environments = Environments(catalogue, limits=limits)
     batcher = Batcher(
         store,
         environments,
@@ -199,7 +201,8 @@ def _build(settings: Settings, url: str, pool: Database) -> House:
 def _access_settings(settings: Settings) -> AccessSettings:
     return AccessSettings(
         mode=settings.auth,
-        issuer=settings.public_url,
+        issuer=settings.issuer,
+        any_issuer=settings.public_url is None,
         token_life_s=settings.token_seconds,
         static_key=settings.static_token.get_secret_value() if settings.static_token else "",
     )

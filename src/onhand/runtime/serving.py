@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 import uvicorn
 
 from onhand.api.app import create_app
+from onhand.api.hot import HotProtocol
 from onhand.api.services import Limits, Services
 from onhand.runtime.house import House, Tell, described, opened
 from onhand.runtime.housekeeping import schedules
@@ -55,6 +56,8 @@ async def serve(settings: Settings, announce: Callable[[Started], None], tell: T
         StoreUnavailable: the database cannot be used, or the port is taken.
     """
     with _listening(settings) as listener:
+        # With port 0 the real one is known from here on; the issuer of the tokens names it.
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         async with opened(settings, tell) as house, _running(house):
             edge = _Edge(_configuration(settings, house))
             with edge.stopped_by_signals():
@@ -107,7 +110,7 @@ def _configuration(settings: Settings, house: House) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(_services(settings, house)),
         loop="none",
-        http="httptools",
+        http=HotProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -22,7 +22,7 @@ import msgspec
 
 from onhand.core import configuration, presets
 from onhand.core.configuration import Change, Document, Problem, SwitchError
-from onhand.core.rules import MeasureName, Rules, Switches
+from onhand.core.rules import LIMITS, Limits, MeasureName, Rules, Switches
 from onhand.ports import Catalogue, ConfigurationRow
 from onhand.service.faults import UnknownEnvironment
 
@@ -65,16 +65,19 @@ class Environments:
         self,
         catalogue: Catalogue,
         *,
+        limits: Limits = LIMITS,
         environments_max: int = 1_000,
         refresh_seconds: float = 1.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._catalogue = catalogue
+        self._limits = limits
         self._environments_max = environments_max
         self._refresh_seconds = refresh_seconds
         self._monotonic = monotonic
         self._entries: dict[str, _Entry] = {}
         self._listing = asyncio.Lock()
+        self._listed: set[str] = set()
         self._listed_at = float("-inf")
 
     # Rules -------------------------------------------------------------------------------------------------
@@ -101,11 +104,11 @@ class Environments:
             entry = self._entries.get(wanted)
             if entry is not None:
                 return entry.rules
-            if self._monotonic() - self._listed_at >= self._refresh_seconds:
-                known = {known_id for _, known_id in await self._catalogue.environments()}
+            if wanted not in self._listed and self._monotonic() - self._listed_at >= self._refresh_seconds:
+                self._listed = {known_id for _, known_id in await self._catalogue.environments()}
                 self._listed_at = self._monotonic()
-                if wanted in known:
-                    return await self.refresh(wanted)
+            if wanted in self._listed:  # it may have left the map since
+                return await self.refresh(wanted)
         raise _unknown(environment_id)
 
     async def current(self, environment_id: str) -> Rules:
@@ -131,6 +134,7 @@ class Environments:
         row = await self._catalogue.configuration(wanted)
         if row is None:
             self._entries.pop(wanted, None)
+            self._listed.discard(wanted)
             raise _unknown(environment_id)
         return self._keep(row)
 
@@ -166,7 +170,7 @@ class Environments:
         """Put a row into the map. The `Rules` object stays the same while the version does: caches hang on it."""
         entry = self._entries.pop(row.environment_id, None)
         if entry is None or entry.rules.version < row.version or entry.rules.environment != row.environment:
-            entry = _Entry(compiled(row), 0.0)
+            entry = _Entry(compiled(row, self._limits), 0.0)
         entry.read_at = self._monotonic()
         while len(self._entries) >= self._environments_max:
             del self._entries[next(iter(self._entries))]
@@ -315,7 +319,7 @@ class Environments:
         return None
 
 
-def compiled(row: ConfigurationRow) -> Rules:
+def compiled(row: ConfigurationRow, limits: Limits = LIMITS) -> Rules:
     """Rules of a stored version."""
     return configuration.compile_rules(
         row.environment,
@@ -324,6 +328,7 @@ def compiled(row: ConfigurationRow) -> Rules:
         row.document,
         configuration.parse_switches(row.switches),
         row.measures,
+        limits,
     )
 
 

@@ -243,7 +243,7 @@ class Queries:
     async def hold(self, environment_id: str, hold_id: str) -> HoldRow | None:
         """One hold."""
         rules = await self._environments.current(environment_id)
-        return await self._reader.hold(rules.environment, hold_id)
+        return await self._reader.hold(rules.environment, hold_id, self._clock.now_us())
 
     async def holds(  # noqa: PLR0913 - filters
         self,
@@ -267,7 +267,7 @@ class Queries:
             channel=channel,
             open=open_only,
         )
-        return await self._reader.holds(which, after, limit)
+        return await self._reader.holds(which, self._clock.now_us(), after, limit)
 
     async def movements(  # noqa: PLR0913 - filters
         self,

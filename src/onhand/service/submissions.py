@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from onhand.core.commands import Group, Work
+from onhand.core.commands import Group, Wipe, Work
 from onhand.core.outcomes import GroupOutcome, Outcome, Rejected
 from onhand.core.rules import Rules
 from onhand.service.faults import Fault
@@ -153,15 +153,22 @@ class Lane:
                 self._sleeper = None
 
     def take(self, commands_max: int) -> list[Submission]:
-        """The oldest submissions, up to so many commands; at least one if any waits."""
+        """The oldest submissions, up to so many commands; at least one if any waits.
+
+        A wipe ends the batch, only wipes follow it: what comes later must see which ids it took with it.
+        """
         queue = self._queue
         taken: list[Submission] = []
         room = commands_max
         while queue:
             needed = queue[0].commands
-            if needed > room and taken:
+            if taken and (needed > room or _ends_batch(taken[-1].work, queue[0].work)):
                 break
             taken.append(queue.popleft())
             room -= needed
             self.commands -= needed
         return taken
+
+
+def _ends_batch(last: Work, following: Work) -> bool:
+    return isinstance(last, Wipe) and not isinstance(following, Wipe)

@@ -44,10 +44,14 @@ def test_a_change_adds_each_delta_as_one_movement():
     ]
 
 
-def test_a_zero_delta_writes_no_movement():
+def test_a_command_that_changes_nothing_leaves_a_trace_of_zero():
     world = World()
-    assert world.run([change(1, (ON_HAND, 0))]) == [Accepted()]
-    assert world.movements == []
+    assert world.run([change(1, (ON_HAND, 0), (OUTBOUND, 0))]) == [Accepted()]
+    (trace,) = world.movements
+    assert (trace.delta, trace.level, trace.command_id) == (0, 0, "1")
+    world.run([change(1, (ON_HAND, 0), (OUTBOUND, 0))])
+    assert len(world.movements) == 1, "a repeat leaves none"
+    world.check()
 
 
 def test_a_record_below_a_cell_shows_in_the_cell():
@@ -125,6 +129,11 @@ def test_a_refused_id_is_decided_afresh_and_kinds_have_ids_of_their_own():
     world = World()
     assert world.run([reserve("a", 5)])[0].reason == Reason.SHORTAGE
     assert world.run([change("a", (ON_HAND, 5)), reserve("a", 5)]) == [Accepted(), Accepted(0, 1, 100)]
+
+
+def test_a_wipe_is_no_member_of_a_group():
+    with pytest.raises(ValueError, match="by itself"):
+        c.Group(commands=(c.Wipe(id="w", caller="web", product=BIKE, place=RED.place),))
 
 
 def test_wipe_forgets_stock_holds_and_ids_of_one_place():

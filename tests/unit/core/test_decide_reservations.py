@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from onhand.core import commands as c
+from onhand.core.onhand import LEVEL_MAX
 from onhand.core.outcomes import Accepted, Reason, Rejected
+from onhand.core.rules import Limits
 from onhand.core.snapshot import Level
 from tests.property.world import LOOSE, ON_HAND, SOFT, World, position, product, rules_of
 
@@ -227,3 +230,22 @@ def test_clear_takes_the_measure_to_zero_and_closes_its_holds():
     assert desk.left() == {1: 0, 2: 0}
     assert (desk.level(), desk.level(LOOSE).own, desk.level(ON_HAND).own) == (Level(), 7, 10)
     assert desk.reserve(10) == Accepted(0, 3, 100)
+
+
+def test_crossing_reservations_beyond_the_bound_are_refused_as_too_complex():
+    desk = Desk()
+    desk.world.rules[1] = replace(desk.world.rules[1], limits=Limits(nodes_max=1))
+    desk.send(c.ChangeOnHand, position=position(color="red", size="large"), changes=((ON_HAND, 10),))
+    assert isinstance(desk.reserve(1, position=position(color="red")), Accepted)
+    assert isinstance(desk.reserve(1, position=position(size="small")), Accepted)
+    assert desk.reserve(1).reason == Reason.TOO_COMPLEX
+    assert desk.reserve(99).reason == Reason.SHORTAGE, "no bound is needed to see that"
+
+
+def test_what_is_held_stays_in_range():
+    """Held and unattributed stay in the range of a column together, whatever takes the level down between."""
+    desk = Desk(stock=0)
+    assert isinstance(desk.reserve(LEVEL_MAX, check=False), Accepted)
+    assert isinstance(desk.send(c.ChangeOnHand, position=RED, changes=((SOFT, -LEVEL_MAX),)), Accepted)
+    assert desk.reserve(LEVEL_MAX, check=False).reason == Reason.OUT_OF_RANGE
+    assert desk.level() == Level(own=0, held=LEVEL_MAX)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from onhand.core import grouping, quantities
 from onhand.core.query import Query, exact_query, index_query
+from onhand.core.rules import Limits
 from tests.conformance import fixtures
 from tests.conformance.fixtures import compiled, document, source
 from tests.unit.core.stocks import product_stock
@@ -430,10 +432,13 @@ def test_places_do_not_share_reservations():
     assert by(rows, "locationid", measure=AFR) == {"11": 10, "12": 2, "": 1}
 
 
-def test_stand_at_answers_for_one_node():
-    stock = product_stock(FX_R, record("red", "small", stock=10), record("red", held=4))
-    availability = FX_R.mapped[FX_R.measures["iv", "softreservphysical"]]
-    stand = grouping.stand_at(FX_R, availability, stock, "siteid=1&locationid=11")
-    node = "siteid=1&locationid=11&colorid=red&sizeid=small"
-    assert (stand.afr(node), stand.available(node)) == (quantities.parse(10), quantities.parse(6))
-    assert grouping.stand_at(FX_R, availability, stock, "siteid=9").available("siteid=9") == 0
+def test_a_query_keeps_to_the_bound_of_the_flow_as_a_reservation_does():
+    stock = product_stock(
+        FX_R,
+        *(record(*one[:2], stock=one[2]) for one in FOUR),
+        record("red", held=1),
+        record(size="small", held=1),
+    )
+    assert shown(FX_R, stock, "colorid") == {"red": 9, "blue": 25, "": 33}
+    bounded = msgspec.structs.replace(FX_R, limits=Limits(nodes_max=1))
+    assert shown(bounded, stock, "colorid") == {"red": 0, "blue": 0, "": 0}

@@ -363,6 +363,14 @@ async def test_a_lost_answer_of_a_landed_commit_is_settled_as_accepted(house):
     assert house.on_hand("bike") == 5
 
 
+async def test_a_settled_answer_survives_a_connection_that_breaks_behind_it(house):
+    """The unit that found out that the lost commit had landed fails to close: the answer stands."""
+    batcher = await house.batcher()
+    house.store.mishaps = iter([Mishap.LOST_BUT_LANDED, Mishap.BROKEN_AFTER_COMMIT])
+    assert isinstance(await batcher.submit(SHOP, change("bike", 5, "c1")), Accepted)
+    assert house.on_hand("bike") == 5
+
+
 async def test_a_lost_answer_of_a_commit_that_never_was_is_decided_again(house):
     batcher = await house.batcher()
     house.store.mishaps = iter([Mishap.LOST_AND_GONE, Mishap.GATHER_UNAVAILABLE, Mishap.GATHER_CONFLICT])

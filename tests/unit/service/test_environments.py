@@ -142,6 +142,18 @@ async def test_the_map_is_bounded_and_forgotten_environments_are_found_again(env
     assert (await environments.find("shop-0")).environment_id == "shop-0"
 
 
+async def test_an_environment_that_left_the_map_is_found_at_once(catalogue, time):
+    """Its id is known from the last listing, however short ago that was."""
+    small = Environments(catalogue, environments_max=1, monotonic=time)
+    await small.create("one", "standalone", "ops")
+    await small.create("two", "standalone", "ops")
+    assert (await small.find("one")).environment_id == "one"
+    assert (await small.find("two")).environment_id == "two"
+    await small.delete("one")
+    with pytest.raises(UnknownEnvironment):
+        await small.find("one")
+
+
 async def test_apply_writes_the_next_version_with_its_reason(environments):
     row = await created(environments)
     applied = await environments.apply("shop", changed(row), None, "ops", "count damaged goods", 1)

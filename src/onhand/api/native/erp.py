@@ -22,7 +22,7 @@ from onhand.api.native.wire import ErpAnswer, ErpEvent, ErpOffset, ErpResult, Of
 from onhand.api.problems import FAULTS, EdgeProblem
 from onhand.api.services import Services
 from onhand.core import keys
-from onhand.core.commands import AnyCommand, Group, Kind, Offset
+from onhand.core.commands import Group, GroupMember, Kind, Offset
 from onhand.core.dimensions import name_dimensions, reservation_node
 from onhand.core.keys import Position
 from onhand.core.outcomes import GroupOutcome, Outcome, Reason, Rejected, Replayed
@@ -98,7 +98,7 @@ class EventMaker:
             dimensions=event.dimensions,
             quantities=event.quantities,
         )
-        commands: list[AnyCommand] = []
+        commands: list[GroupMember] = []
         if event.quantities:
             change = translate.on_hand(rules, body, asker, Kind.ERP)
             if isinstance(change, Rejected):

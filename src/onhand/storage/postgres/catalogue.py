@@ -38,6 +38,22 @@ INSERT INTO configuration (environment_no, version, document, switches, applied_
 VALUES ($1, $2, $3, $4, $5, $6)
 """
 
+NUMBER = "SELECT environment_no FROM environment WHERE environment_id = $1"
+
+RENAME = """
+UPDATE environment
+SET environment_id = $2, configuration_version = configuration_version + 1
+WHERE environment_no = $1
+"""
+
+COPY_VERSION = """
+INSERT INTO configuration (environment_no, version, document, switches, applied_by, reason)
+SELECT c.environment_no, e.configuration_version, c.document, c.switches, c.applied_by, $2
+FROM environment AS e
+JOIN configuration AS c ON c.environment_no = e.environment_no AND c.version = e.configuration_version - 1
+WHERE e.environment_no = $1
+"""
+
 HAS_STOCK = """
 SELECT EXISTS (SELECT FROM product JOIN stock USING (k, product_id) WHERE environment_no = $1)
 """
@@ -110,32 +126,32 @@ class PostgresCatalogue:
                 return await _current(session, environment_id)
 
     async def rename_environment(self, old_id: str, new_id: str) -> bool:
-        """Give an environment another id, in the lists of clients as well; False when the old one does not exist."""
+        """Give an environment another id, in the lists of clients as well; False when the old one does not exist.
+
+        It is a new version of the configuration: what other processes built under the old id is built again, so that
+        it never lands in an environment that has another name by now. Waits for batches in flight.
+        """
         with faults():
             async with self._pool.acquire() as session, session.transaction():
-                tag = await session.execute(
-                    "UPDATE environment SET environment_id = $2 WHERE environment_id = $1", old_id, new_id
-                )
+                environment = await _fenced(session, old_id)
+                if environment is None:
+                    return False
+                await session.execute(RENAME, environment, new_id)
+                await session.execute(COPY_VERSION, environment, f"renamed from {old_id}")
                 await session.execute(
                     "UPDATE client SET environments = array_replace(environments, $1, $2)"
                     " WHERE $1 = ANY (environments)",
                     old_id,
                     new_id,
                 )
-        return _count(tag) == 1
+        return True
 
     async def delete_environment(self, environment_id: str) -> bool:
         """Remove an environment; False when it does not exist or holds stock."""
         with faults():
             async with self._pool.acquire() as session, session.transaction():
-                environment = await session.fetchval(
-                    "SELECT environment_no FROM environment WHERE environment_id = $1 FOR UPDATE",
-                    environment_id,
-                )
-                if environment is None:
-                    return False
-                await close_fence(session, environment)
-                if await session.fetchval(HAS_STOCK, environment):
+                environment = await _fenced(session, environment_id)
+                if environment is None or await session.fetchval(HAS_STOCK, environment):
                     return False
                 for name in ("hold", "movement", "refusal", "position"):
                     await session.execute(query("delete_of_products").format(table=name), environment)
@@ -301,6 +317,16 @@ async def _configuration(
     if row is None:
         return None
     return _version(row, await _measures(session, row["environment_no"]))
+
+
+async def _fenced(session: Session, environment_id: str) -> int | None:
+    """Number of an environment behind its closed fence, or None. The fence comes before the row, as in every unit."""
+    environment: int | None = await session.fetchval(NUMBER, environment_id)
+    if environment is None:
+        return None
+    await close_fence(session, environment)
+    still = await session.fetchval(NUMBER, environment_id)  # it may have been renamed or deleted meanwhile
+    return environment if still == environment else None
 
 
 async def _current(session: Session, environment_id: str, version: int | None = None) -> ConfigurationRow:

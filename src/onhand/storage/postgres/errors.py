@@ -15,8 +15,8 @@ from onhand.service.faults import Conflict, Fault, InvariantViolation, OutcomeUn
 CONFLICTS = frozenset({"40001", "40P01", "23505", "55P03"})
 """Serialization failure, deadlock, unique violation (a concurrent duplicate id), lock not available."""
 
-UNAVAILABLE = frozenset({"25006", "57014", "57P01", "57P02", "57P03", "57P05", "53300", "53400"})
-"""Read-only server (a demoted primary), statement timeout, shutdown, crash, starting up, idle timeout, full."""
+UNAVAILABLE = frozenset({"25006", "25P03", "57014", "57P01", "57P02", "57P03", "57P05", "53300", "53400"})
+"""Read-only server (a demoted primary), transaction left idle, statement timeout, shutdown, crash, starting up, idle timeout, full."""
 
 UNAVAILABLE_CLASSES = frozenset({"08", "53", "58"})
 """Connection exceptions, insufficient resources, system errors."""

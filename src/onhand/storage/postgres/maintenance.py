@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from onhand.core.commands import Kind
 from onhand.storage.postgres.errors import faults
 from onhand.storage.postgres.fence import MAINTENANCE
-from onhand.storage.postgres.gathering import command_hash
 from onhand.storage.postgres.pool import Database, Session
 from onhand.storage.postgres.statements import query
+from onhand.storage.postgres.wiping import delete_ids
 
 LOCK_WAIT_MS = 2_000
 """Longest wait for a lock on a table that batches write to; milliseconds."""
@@ -115,12 +115,6 @@ async def prune_command_ids(pool: Database, environment: int, before_us: int, *,
             rows = await session.fetch(query("old_commands"), environment, before_us, chunk)
             if not rows:
                 return 0
-            commands = [(environment, Kind(row["kind"]), row["id"]) for row in rows]
-            tag = await session.execute(
-                query("delete_commands"),
-                [command_hash(command) for command in commands],
-                [command[0] for command in commands],
-                [command[1] for command in commands],
-                [command[2] for command in commands],
+            return await delete_ids(
+                session, [((environment, Kind(row["kind"]), row["id"]), row["at"]) for row in rows]
             )
-            return int(tag.rsplit(" ", 1)[1])

@@ -3,7 +3,8 @@
 No statement keeps state in a session (no SET, LISTEN or session advisory lock), so a connection needs no reset
 when it goes back to the pool, which saves a round trip per transaction, and a transaction pooler may sit
 between. Settings travel as start-up parameters; PgBouncer accepts only a few of those, so with the statement
-cache off they are left to the database role (`ALTER ROLE … SET statement_timeout`, docs/guides/operations.md).
+cache off they are left to the database role (`ALTER ROLE … SET statement_timeout` and
+`idle_in_transaction_session_timeout`, docs/guides/operations.md).
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ async def open_pool(  # noqa: PLR0913 - the knobs of a pool, all named
         url: libpq URL. May name several hosts with `target_session_attrs=primary`.
         connections_min: connections opened at once.
         connections_max: upper bound; further callers wait.
-        statement_timeout_ms: the server ends a statement after this time (SQLSTATE 57014).
+        statement_timeout_ms: the server ends a statement after this time (SQLSTATE 57014), and a transaction that
+            waits for its client so long (25P03).
         connect_timeout_s: bound of one attempt to connect.
         statement_cache: False behind PgBouncer before 1.21 in transaction mode.
         application_name: shown in `pg_stat_activity`.
@@ -52,7 +54,13 @@ async def open_pool(  # noqa: PLR0913 - the knobs of a pool, all named
     """
     settings = {"application_name": application_name}
     if statement_cache:
-        settings |= {"jit": "off", "statement_timeout": str(statement_timeout_ms), "timezone": "UTC"}
+        settings |= {
+            "jit": "off",
+            "statement_timeout": str(statement_timeout_ms),
+            # A process that hangs or vanishes within a unit must not keep its locks from the others.
+            "idle_in_transaction_session_timeout": str(statement_timeout_ms),
+            "timezone": "UTC",
+        }
     with faults():
         return await create_pool(
             url,

@@ -41,6 +41,10 @@ HOLD_CONDITIONS = {
 """Column of a filter -> its condition."""
 
 
+OPEN = "AND h.remaining > 0 AND (h.expires_at IS NULL OR h.expires_at > ${n})"
+CLOSED = "AND (h.remaining = 0 OR h.expires_at <= ${n})"
+
+
 class PostgresReader:
     """Implements `ports.Reader`."""
 
@@ -125,7 +129,7 @@ class PostgresReader:
                 return
             after = rows[-1]["k"], rows[-1]["product_id"]
 
-    async def holds(self, which: HoldFilter, after: str | None, limit: int) -> Page:
+    async def holds(self, which: HoldFilter, now_us: int, after: str | None, limit: int) -> Page:
         """Holds, newest first."""
         start = (TOP, TOP, TOP, TOP) if after is None else cursors.decode(after, 4)
         conditions, values = [], []
@@ -135,7 +139,8 @@ class PostgresReader:
                 values.append(value)
                 conditions.append(condition.format(n=6 + len(values)))
         if which.open is not None:
-            conditions.append("AND h.remaining > 0" if which.open else "AND h.remaining = 0")
+            values.append(now_us)
+            conditions.append((OPEN if which.open else CLOSED).format(n=6 + len(values)))
         with faults():
             rows = await self._pool.fetch(
                 query("holds").format(conditions=" ".join(conditions)),
@@ -148,12 +153,12 @@ class PostgresReader:
         if len(rows) > limit:
             last = rows[limit - 1]
             following = cursors.encode(last["created_at"], last["k"], last["product_id"], last["hold_no"])
-        return Page([_hold(row) for row in rows[:limit]], following)
+        return Page([_hold(row, now_us) for row in rows[:limit]], following)
 
-    async def hold(self, environment: int, hold_id: str) -> HoldRow | None:
+    async def hold(self, environment: int, hold_id: str, now_us: int) -> HoldRow | None:
         """One hold."""
         row = await self._hold(environment, hold_id)
-        return None if row is None else _hold(row)
+        return None if row is None else _hold(row, now_us)
 
     async def hold_product(self, environment: int, hold_id: str) -> ProductKey | None:
         """The product that a hold belongs to."""
@@ -261,7 +266,11 @@ def _dimensions(shown: list[list[str]]) -> Dimensions:
     return tuple((name, value) for name, value in shown)
 
 
-def _hold(row: Record) -> HoldRow:
+def _hold(row: Record, now_us: int) -> HoldRow:
+    """A hold as it is now: from the moment it expires it is closed, whenever the ledger follows."""
+    expires_at = row["expires_at"]
+    expired = row["remaining"] > 0 and expires_at is not None and expires_at <= now_us
+    closed_by = Kind.EXPIRE if expired else row["closed_by"]
     return HoldRow(
         id=hold_id(row["k"], row["product_id"], row["hold_no"]),
         organization=row["organization"],
@@ -269,15 +278,15 @@ def _hold(row: Record) -> HoldRow:
         dimensions=_dimensions(row["shown"]),
         measure=row["measure_id"],
         quantity=row["quantity"],
-        remaining=row["remaining"],
+        remaining=0 if expired else row["remaining"],
         reference=row["reference"],
         channel=row["channel"],
         order=row["order_key"],
         caller=row["caller"],
-        expires_at=row["expires_at"],
+        expires_at=expires_at,
         created_at=row["created_at"],
-        closed_at=row["closed_at"],
-        closed_by=None if row["closed_by"] is None else Kind(row["closed_by"]),
+        closed_at=expires_at if expired else row["closed_at"],
+        closed_by=None if closed_by is None else Kind(closed_by),
     )
 
 

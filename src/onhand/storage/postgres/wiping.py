@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from onhand.core.commands import Kind
 from onhand.core.keys import ProductKey
+from onhand.core.snapshot import CommandId
 from onhand.storage.postgres.gathering import command_hash
 from onhand.storage.postgres.pool import Session
 from onhand.storage.postgres.statements import query
@@ -25,16 +28,27 @@ async def forget_ids(session: Session, product: ProductKey, product_id: int, pla
         if not rows:
             return deleted
         after = max(row["sequence"] for row in rows)
-        wanted = [(product.environment, Kind(row["kind"]), row["command_id"]) for row in rows if row["here"]]
+        wanted = [
+            ((product.environment, Kind(row["kind"]), row["command_id"]), row["at"])
+            for row in rows
+            if row["here"]
+        ]
         if wanted:
-            tag = await session.execute(
-                query("delete_commands"),
-                [command_hash(command) for command in wanted],
-                [command[0] for command in wanted],
-                [command[1] for command in wanted],
-                [command[2] for command in wanted],
-            )
-            deleted += int(tag.rsplit(" ", 1)[1])
+            deleted += await delete_ids(session, wanted)
+
+
+async def delete_ids(session: Session, wanted: Sequence[tuple[CommandId, int]]) -> int:
+    """Delete command ids with the moments (microseconds since 1970) at which they were accepted; returns how many."""
+    commands = [command for command, _ in wanted]
+    tag = await session.execute(
+        query("delete_commands"),
+        [command_hash(command) for command in commands],
+        [command[0] for command in commands],
+        [command[1] for command in commands],
+        [command[2] for command in commands],
+        [at for _, at in wanted],
+    )
+    return int(tag.rsplit(" ", 1)[1])
 
 
 async def forget_stock(session: Session, product: ProductKey, product_id: int, place: str) -> None:

@@ -1,4 +1,4 @@
-SELECT kind, id
+SELECT kind, id, at
 FROM command_id
 WHERE environment_no = $1 AND at < $2
 LIMIT $3
