@@ -8,7 +8,7 @@ from urllib.parse import urlparse
 
 import pytest
 
-from onhand.runtime import guard
+from onhand.api import guard
 from tests.serving import Running
 
 LIVE = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
