@@ -20,10 +20,19 @@ PLACE = encode(DIMENSIONS[:2])
 SHOWN = "{}"
 CHUNK = 100_000
 """Products that are written per COPY: a bound of this process's memory."""
+LENGTHEN = """
+    INSERT INTO movement (k, product_id, sequence, at, position_no, measure_id, delta, level, kind, command_id, caller)
+    SELECT m.k, m.product_id, s, m.at, 1, m.measure_id, 0, m.level, m.kind, 'more-' || s, m.caller
+    FROM generate_series(2, $1::bigint) AS s, movement AS m
+    WHERE m.sequence = 1"""
+"""Later rows of each product's ledger, which leave its level as it is."""
 
 
-async def fill(url: str, environment_id: str, skus: int, pieces: int) -> float:
-    """Give each of `skus` new products `pieces` on hand at one cell; returns the seconds it took."""
+async def fill(url: str, environment_id: str, skus: int, pieces: int, movements: int = 0) -> float:
+    """Give each of `skus` new products `pieces` on hand at one cell; returns the seconds it took.
+
+    `movements` is the least number of ledger rows: what is missing is added as changes of nothing.
+    """
     begun = time.perf_counter()
     session = await asyncpg.connect(url)
     try:
@@ -39,6 +48,9 @@ async def fill(url: str, environment_id: str, skus: int, pieces: int) -> float:
         await session.execute(
             "SELECT setval(pg_get_serial_sequence('product', 'product_id'), (SELECT max(product_id) FROM product))"
         )
+        if movements > skus:
+            await session.execute(LENGTHEN, -(-movements // skus))
+            await session.execute("UPDATE product SET version = $1", -(-movements // skus))
         await session.execute("VACUUM ANALYZE")
     finally:
         await session.close()

@@ -50,6 +50,10 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     requests: int | None = None
     """Send exactly this many instead of for a time; everything is measured."""
     bulk: int = 1
+    kind: str = "reserve"
+    """`reserve` or `on-hand`."""
+    body: str | None = None
+    """Sent as it is instead of events: a query."""
     replay: bool = False
     seed: int = 1
     success: str = '"processingStatus":"success"'
@@ -145,7 +149,9 @@ class Run:
         self.load = load
         self.result = Result()
         self.histogram = Histogram()
-        self.requests = Requests(load.path, load.headers, load.keys, load.run, load.seed, load.bulk)
+        self.requests = Requests(
+            load.path, load.headers, load.keys, load.run, load.seed, load.bulk, load.kind, load.body
+        )
         self.success = load.success.encode()
         self.statuses: dict[int, int] = {}
         self.idle: list[Connection] = []

@@ -58,11 +58,14 @@ class Onhand(System):
     durability = "PostgreSQL as configured for all: a reply follows a flushed commit"
     path = f"/api/environment/{ENVIRONMENT}/onhand/reserve"
 
-    def __init__(self, cluster: Cluster, folder: Path, name: str = "onhand", pieces: int = PLENTY) -> None:
+    def __init__(
+        self, cluster: Cluster, folder: Path, name: str = "onhand", pieces: int = PLENTY, movements: int = 0
+    ) -> None:
         super().__init__()
         self.name = name
         self._cluster = cluster
         self._pieces = pieces
+        self._movements = movements
         self._log = folder / f"{name}.log"
         self.url = ""
         self.server: Server | None = None
@@ -84,7 +87,7 @@ class Onhand(System):
         settings = Settings(database_url=self.url, migrate=True, log_level="warning")  # type: ignore[arg-type]
         async with opened(settings, say) as house:
             await house.environments.create(ENVIRONMENT, "standalone", "bench")
-        return await fill(self.url, ENVIRONMENT, skus, self._pieces)
+        return await fill(self.url, ENVIRONMENT, skus, self._pieces, self._movements)
 
     def serve(self) -> Server:
         """Start the service."""

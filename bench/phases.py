@@ -15,10 +15,11 @@ from bench.onhand_system import ENVIRONMENT, Onhand
 from bench.processes import say
 from bench.session import Session, generate, highest_memory, process
 from bench.systems import FastApiRedis, FastApiTransaction, PgBench, RawFunction, System
-from bench.workload import Keys
+from bench.workload import Keys, product, query
 
 BULK = 512
 BULK_CONNECTIONS = 8
+QUERY_CONNECTIONS = 4
 PEAK_SHARE = 0.7
 OVERLOAD = 10
 """P10: how many times the stock is asked for."""
@@ -50,8 +51,6 @@ class Figures:
 
 async def single(session: Session, goals: set[str]) -> None:
     """P1-P4: single reservations over HTTP, closed loop, all systems in turn. P7 follows on the same server."""
-    scale = session.scale
-    systems: list[System] = []
     onhand = Onhand(session.cluster, session.folder)
     wanted: list[tuple[System, set[str]]] = [
         (onhand, {"P1", "P2", "P3", "P4", "P7"}),
@@ -61,31 +60,34 @@ async def single(session: Session, goals: set[str]) -> None:
         (Floor(onhand, session.folder), {"P4"}),
     ]
     systems = [system for system, serves in wanted if serves & goals and await session.start(system)]
-    pgbench = PgBench(session.cluster, session.folder)
     if "P1" in goals:
-        await session.start(pgbench)
-    for number in range(scale.rounds):
-        say(f"round {number + 1} of {scale.rounds}")
-        for distribution in ("zipf", "hot"):
-            if not goals & ({"P2"} if distribution == "hot" else {"P1", "P3", "P4", "P7"}):
-                continue
+        systems.append(PgBench(session.cluster, session.folder))
+        await session.start(systems[-1])
+    shares = {"zipf": goals & {"P1", "P3", "P4", "P7"}, "hot": goals & {"P2"}}
+    for number in range(session.scale.rounds):
+        say(f"round {number + 1} of {session.scale.rounds}")
+        for distribution in (name for name, share in shares.items() if share):
             for system in systems:
-                if distribution == "hot" and isinstance(system, Floor):
-                    continue
-                await session.measure(system, distribution, Keys(distribution, scale.skus))
-            if "P1" in goals:
-                rate = await asyncio.to_thread(
-                    pgbench.measure, binaries(), distribution, scale.skus, scale.seconds
-                )
-                session.note("pgbench", distribution, rate)
+                await _measure_single(session, system, Keys(distribution, session.scale.skus))
     session.note("onhand", "resident_mb", resident_mb(onhand.server.pid if onhand.server else 0))
     _single_figures(session, goals)
     if "P7" in goals:
         await latency(session, onhand)
-    for system in [*systems, *([pgbench] if "P1" in goals else [])]:
+    for system in systems:
         if not isinstance(system, Floor):
             await session.audit(system)
         session.end(system)
+
+
+async def _measure_single(session: Session, system: System, keys: Keys) -> None:
+    """One load on one system; the floor is the same for every distribution."""
+    if isinstance(system, PgBench):
+        rate = await asyncio.to_thread(
+            system.measure, binaries(), keys.distribution, keys.skus, session.scale.seconds
+        )
+        session.note(system.name, keys.distribution, rate)
+    elif not (isinstance(system, Floor) and keys.distribution == "hot"):
+        await session.measure(system, keys.distribution, keys)
 
 
 def _single_figures(session: Session, goals: set[str]) -> None:
@@ -237,9 +239,78 @@ async def memory(session: Session, _: set[str]) -> None:
     session.end(onhand)
 
 
+async def growth(session: Session, _: set[str]) -> None:
+    """P8: the same load on a hundred times the stock and a ledger a thousand times as long (filled, not played)."""
+    scale = session.scale
+    systems = [
+        Onhand(session.cluster, session.folder, "onhand_small"),
+        Onhand(session.cluster, session.folder, "onhand_grown", movements=scale.growth_movements),
+    ]
+    sizes = (scale.skus, scale.growth_records)
+    for system, records in zip(systems, sizes, strict=True):
+        await session.start(system, records)
+    for _round in range(scale.rounds):
+        for system, records in zip(systems, sizes, strict=True):
+            await session.measure(system, "zipf", Keys("zipf", records))
+    Figures(session).ratio("growth", ("onhand_grown", "zipf"), ("onhand_small", "zipf"))
+    for system in systems:
+        await session.audit(system)
+        session.end(system)
+
+
+async def queries(session: Session, _: set[str]) -> None:
+    """P9: an on-hand query of one product, and an index query of 100 products grouped by colour."""
+    onhand = Onhand(session.cluster, session.folder, "onhand_query")
+    await session.start(onhand)
+    for figure, target, products, group_by in (
+        ("query one", "query_one_p99_ms", range(1), []),
+        ("query 100", "query_index_p99_ms", range(100), ["ColorId"]),
+    ):
+        result = await session.measure(
+            onhand,
+            figure,
+            Keys("hot"),
+            path=f"/api/environment/{ENVIRONMENT}/onhand/indexquery",
+            connections=QUERY_CONNECTIONS,
+            body=query(products, group_by).decode(),
+            success=f'"productId":"{product(products[-1])}"',
+        )
+        onhand.accepted -= result.accepted  # queries reserve nothing
+        session.report.figures[target] = round(result.latency_us["p99"] / 1000, 2)
+        session.report.medians[f"{figure}, p50 us"] = result.latency_us["p50"]
+    session.end(onhand)
+
+
+async def imports(session: Session, _: set[str]) -> None:
+    """P11: on-hand records of new products by bulk posts of 512."""
+    scale = session.scale
+    onhand = Onhand(session.cluster, session.folder, "onhand_import")
+    await session.start(onhand, 1)
+    posts = scale.imports // BULK
+    result = await session.measure(
+        onhand,
+        "import",
+        Keys("once", scale.imports),
+        path=f"/api/environment/{ENVIRONMENT}/onhand/bulk",
+        kind="on-hand",
+        bulk=BULK,
+        connections=BULK_CONNECTIONS,
+        requests=posts,
+    )
+    onhand.accepted -= result.accepted  # nothing was reserved
+    if result.accepted == posts * BULK:
+        session.report.figures["import_s"] = round(result.seconds * 1_000_000 / (posts * BULK), 1)
+    session.report.medians["import: records"] = result.accepted
+    await session.audit(onhand)
+    session.end(onhand)
+
+
 PHASES: Sequence[tuple[set[str], Callable[..., object]]] = (
     ({"P1", "P2", "P3", "P4", "P7"}, single),
     ({"P5", "P6"}, engine),
     ({"P10"}, overload),
     ({"memory"}, memory),
+    ({"P9"}, queries),
+    ({"P11"}, imports),
+    ({"P8"}, growth),
 )

@@ -34,13 +34,23 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     scarce_pieces: int = 200
     """P10: pieces of each; ten times as many are asked for."""
     kills: int = 3
+    imports: int = 1_000_000
     growth_records: int = 10_000_000
     growth_movements: int = 100_000_000
 
 
 FULL = Scale()
 QUICK = Scale(
-    rounds=1, seconds=3.0, warm_up=1.0, skus=20_000, records=200_000, scarce_skus=50, scarce_pieces=100
+    rounds=1,
+    seconds=3.0,
+    warm_up=1.0,
+    skus=20_000,
+    records=200_000,
+    scarce_skus=50,
+    scarce_pieces=100,
+    imports=50_000,
+    growth_records=100_000,
+    growth_movements=1_000_000,
 )
 
 

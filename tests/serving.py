@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import httpx
 import uvicorn
 
 from onhand.api.app import create_app
+from onhand.api.hot import HotProtocol
 from onhand.api.services import Limits, Services
 from onhand.service.access import SCOPES, Access, AccessSettings
 from onhand.service.auditor import Auditor
@@ -48,6 +50,7 @@ class Running:
     services: Services
     clock: MovableClock
     http: httpx.AsyncClient
+    server: uvicorn.Server
 
     async def token(
         self, environment: str, scopes: tuple[str, ...] = EVERYTHING, client: str = "tests"
@@ -130,7 +133,11 @@ class Tenant:
 
 @asynccontextmanager
 async def serving(
-    database_url: str, *, limits: Limits | None = None, access: AccessSettings | None = None
+    database_url: str,
+    *,
+    limits: Limits | None = None,
+    access: AccessSettings | None = None,
+    http: type[asyncio.Protocol] = HotProtocol,
 ) -> AsyncIterator[Running]:
     """A service over this database, on a free port of the loopback interface."""
     clock, metrics = MovableClock(), Metrics()
@@ -166,15 +173,22 @@ async def serving(
     await services.access.start()
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(create_app(services), log_level="warning", lifespan="off", ws="none")
+        uvicorn.Config(
+            create_app(services),
+            http=http,
+            log_level="warning",
+            lifespan="off",
+            ws="none",
+            proxy_headers=False,
+        )
     )
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.startup(sockets=[listener])
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     try:
-        async with httpx.AsyncClient(base_url=url, timeout=30) as http:
-            yield Running(url, services, clock, http)
+        async with httpx.AsyncClient(base_url=url, timeout=30) as client:
+            yield Running(url, services, clock, client, server)
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()

@@ -7,6 +7,8 @@ refusals and faults, the metrics' registry, the presets and the command line.
 from __future__ import annotations
 
 import argparse
+import ast
+import inspect
 import json
 import re
 import sys
@@ -15,6 +17,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import typer
 
 from onhand.api.problems import FAULTS, REFUSALS, RETRYABLE
@@ -23,6 +26,7 @@ from onhand.cli.exits import Exit
 from onhand.cli.main import app
 from onhand.core import presets
 from onhand.core.outcomes import Reason
+from onhand.core.rules import Switches
 from onhand.service.access import SCOPES
 from onhand.settings import knobs
 from onhand.telemetry import Metrics
@@ -136,12 +140,39 @@ def configuration() -> Iterator[str]:
         yield f"<details><summary>The whole document</summary>\n\n```json\n{text}\n```\n\n</details>"
 
 
+def switches() -> Iterator[str]:
+    """Every compatibility switch."""
+    yield "# Compatibility switches"
+    yield (
+        "Each environment has its own. The defaults are what a new system should have; the other values are for clients that "
+        "were built on another reading of the original. How to change them: "
+        "[Using the API](../guides/api.md#configuration-and-switches)."
+    )
+    effects = _field_texts(Switches)
+    rows = []
+    for field in msgspec.structs.fields(Switches):
+        kind = msgspec.inspect.type_info(field.type)
+        match kind:
+            case msgspec.inspect.LiteralType():
+                values = ", ".join(_code(str(value)) for value in kind.values)
+            case msgspec.inspect.BoolType():
+                values = "`false`, `true`"
+            case msgspec.inspect.IntType():
+                values = "whole number"
+            case _:
+                values = "text"
+        default = _code(msgspec.json.encode(field.default).decode().strip('"'))
+        rows.append((_code(field.encode_name), default, values, effects[field.name]))
+    yield _table(("switch", "default", "values", "effect"), rows)
+
+
 def command_line() -> Iterator[str]:
     """Every command."""
     yield "# Command line"
     root = typer.main.get_command(app)
     yield _plain(root.help or "")
-    yield _table(("exit code", "name"), [(str(int(code)), code.name.lower()) for code in Exit])
+    meanings = _field_texts(Exit)
+    yield _table(("exit code", "meaning"), [(str(int(code)), meanings[code.name]) for code in Exit])
     for path, command in _commands("onhand", root):
         yield f"## `{path}`"
         yield _plain(command.help or "")
@@ -167,6 +198,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "endpoints.md": endpoints,
     "metrics.md": metrics,
     "configuration.md": configuration,
+    "switches.md": switches,
     "cli.md": command_line,
 }
 
@@ -208,6 +240,22 @@ def _commands(path: str, command: Any) -> Iterator[tuple[str, Any]]:  # noqa: AN
             yield from _commands(f"{path} {name}", child)
         elif not child.hidden:
             yield f"{path} {name}", child
+
+
+def _field_texts(described: type) -> dict[str, str]:
+    """The text below each field of a class, on one line."""
+    body = ast.parse(inspect.getsource(described)).body[0]
+    assert isinstance(body, ast.ClassDef)  # noqa: S101 - the source of a class
+    return {
+        ast.unparse(field.target if isinstance(field, ast.AnnAssign) else field.targets[0]): re.sub(
+            r"\s+", " ", text.value.value
+        )
+        for field, text in zip(body.body, body.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign | ast.Assign)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 def _source(name: str, source: dict[str, Any]) -> tuple[str, ...]:

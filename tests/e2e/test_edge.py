@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from pathlib import Path
 from urllib.parse import urlparse
@@ -227,3 +228,82 @@ async def test_basic_credentials(running: Running) -> None:
         "/oauth2/token", data={"grant_type": "client_credentials"}, auth=httpx.BasicAuth("pos", secret)
     )
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/Health/Ping/", 200),
+        ("POST", "/Token", 401),
+        ("POST", "/SecurityService/TOKEN/", 401),
+        ("POST", "/Contoso.com/OAuth2/V2.0/Token", 401),
+        ("POST", "/OAuth2/token%0A", 400),
+    ],
+)
+async def test_open_paths_in_any_case(running: Running, method: str, path: str, status: int) -> None:
+    answer = await running.http.request(method, path, json={"client_assertion": "x", "Context": "e1"})
+    assert answer.status_code == status
+
+
+async def test_wrong_method_names_all_right_ones(shop: Tenant) -> None:
+    answer = await shop.native("PATCH", "reservations", {})
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert (answer.json()["code"], answer.json()["detail"]) == (
+        "wrong-method",
+        "The operation takes GET, HEAD, POST.",
+    )
+
+
+@pytest.mark.parametrize("credentials", ["a\0b:x", "%00:x", "a:%00"])
+async def test_credentials_with_nul_characters_are_wrong_credentials(
+    running: Running, credentials: str
+) -> None:
+    answer = await running.http.post(
+        "/oauth2/token",
+        data={"grant_type": "client_credentials"},
+        headers={"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()},
+    )
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(database_url: str) -> None:
+    async with serving(database_url, limits=Limits(body_s=0.2)) as running:
+        url = urlparse(running.url)
+        reader, writer = await asyncio.open_connection(url.hostname, url.port)
+        writer.write(b"POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\ngrant")
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+        assert head.startswith(b"HTTP/1.1 408 ")
+        assert b"connection: close" in head
+        writer.close()
+
+
+async def test_a_write_cut_off_by_the_deadline_does_not_say_that_nothing_was_recorded(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serving(database_url, limits=Limits(deadline_s=0.2)) as running:
+        tenant = await running.environment("e1")
+
+        async def never(*_given: object) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(type(running.services.jobs), "wipe", never)
+        monkeypatch.setattr(type(running.services.queries), "partitions", never)
+        written = await tenant.native("POST", "partitions/wipe", {"partitionIds": []})
+        assert (written.status_code, written.json()["code"]) == (503, "outcome-unknown")
+        read = await tenant.native("GET", "partitions")
+        assert (read.status_code, read.json()["code"]) == (503, "deadline-exceeded")
+
+
+async def test_a_byte_order_mark_is_ignored(shop: Tenant) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps(RESERVE).encode()
+    answer = await shop.running.http.post(shop.path("onhand/reserve"), content=body, headers=shop.headers)
+    assert answer.json()["processingStatus"] == "success"
+
+
+@pytest.mark.parametrize("rest", ["onhand/bulk", "setonhand/iv/bulk"])
+async def test_a_measure_in_two_spellings_is_ambiguous(shop: Tenant, rest: str) -> None:
+    body = {**{k: RESERVE[k] for k in ("id", "organizationId", "productId", "dimensions")}}
+    body["quantities"] = {"iv": {"onhand": 5}, "IV": {"OnHand": 1}}
+    (failed,) = (await shop.post(rest, [body]))["failure"]
+    assert failed["statusCode"] == 400
+    assert "twice" in failed["message"]

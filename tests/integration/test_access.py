@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from onhand.service.access import (
     DEFAULT_SCOPES,
+    HASHES_WAITING_MAX,
     PRINCIPAL_LIFE_S,
     PRINCIPALS_MAX,
     Access,
@@ -22,6 +24,7 @@ from onhand.service.access import (
     refuse_open_bind,
 )
 from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSettings
+from onhand.service.faults import Busy
 from onhand.service.tokens import KEY_SIGNS
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.pool import open_pool
@@ -81,6 +84,42 @@ async def test_scopes_can_be_narrowed_and_never_widened(access: Access) -> None:
         await access.create_client("x", (), ("everything",))
 
 
+async def test_an_environment_taken_from_a_client_is_closed_to_its_tokens(access: Access) -> None:
+    secret = await access.create_client("pos", ("shop", "outlet"))
+    token = (await access.client_credentials("pos", secret)).access_token
+    everywhere = await access.create_client("all", ("*",))
+    wide = (await access.client_credentials("all", everywhere)).access_token
+    await access.create_client("pos", ("Shop",))
+    await access.create_client("all", ("shop",))
+    assert (await access.authenticate(bearer(token))).environments == {"shop"}
+    assert (await access.authenticate(bearer(wide))).environments == {"shop"}
+
+
+@pytest.mark.parametrize("client", ["a\0b", "x" * 100_000])
+async def test_an_id_that_no_client_can_have(access: Access, client: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await access.client_credentials(client, "secret")
+    assert not await access.disable_client(client)
+
+
+async def test_guessing_neither_fills_the_service_nor_locks_clients_out(access: Access) -> None:
+    secret = await access.create_client("pos", ("shop",))
+    await access.client_credentials("pos", secret)
+    guesses = [
+        asyncio.create_task(access.client_credentials("pos", f"guess {number}"))
+        for number in range(HASHES_WAITING_MAX + 20)
+    ]
+    await asyncio.wait(guesses, return_when=asyncio.FIRST_COMPLETED)
+    assert (await access.client_credentials("pos", secret)).access_token
+    assert sum(not guess.done() for guess in guesses) > 1, "the client did not wait for the guesses"
+    ended = await asyncio.gather(*guesses, return_exceptions=True)
+    assert {type(one) for one in ended} == {Busy, Unauthenticated}
+    assert sum(isinstance(one, Busy) for one in ended) == 20
+    await access.create_client("pos", ("shop",))
+    with pytest.raises(Unauthenticated):
+        await access.client_credentials("pos", secret)
+
+
 async def test_environment_of_somebody_else(access: Access) -> None:
     secret = await access.create_client("pos", ("shop",))
     with pytest.raises(Forbidden):
@@ -90,6 +129,20 @@ async def test_environment_of_somebody_else(access: Access) -> None:
         await access.exchange(assertion, "other")
     with pytest.raises(Forbidden):
         await access.exchange(assertion, "")
+
+
+async def test_processes_of_one_database_take_each_others_tokens_unless_they_have_a_public_address(
+    catalogue: PostgresCatalogue, clock: MovableClock
+) -> None:
+    here, there, public = (
+        Access(catalogue, clock, AccessSettings(issuer=f"http://host:{port}", any_issuer=port < 3))
+        for port in (1, 2, 3)
+    )
+    secret = await here.create_client("pos", ("shop",))
+    token = bearer((await here.client_credentials("pos", secret)).access_token)
+    assert (await there.authenticate(token)).client_id == "pos"
+    with pytest.raises(Unauthenticated):
+        await public.authenticate(token)
 
 
 async def test_hops_do_not_mix(access: Access) -> None:
@@ -258,6 +311,26 @@ async def test_external_token(federated: Access, issuer: Issuer, clock: MovableC
     for wrong in ({"aud": "other"}, {"iss": "https://evil.example"}, {"exp": now - 1}, {"nbf": now + 60}):
         with pytest.raises(Unauthenticated):
             await federated.authenticate(bearer(issuer.token(now, **wrong)))
+
+
+async def test_scopes_of_an_external_token_come_as_text_or_list(
+    federated: Access, issuer: Issuer, clock: MovableClock
+) -> None:
+    now = clock.now_us() // 1_000_000
+    for number, claim in enumerate(("scope", "scp", "roles")):
+        for given in ("onhand:read erp:write", ["onhand:read", "erp:write"]):
+            claims = {"scp": "", claim: given, "jti": str(number)}
+            principal = await federated.authenticate(bearer(issuer.token(now, **claims)))
+            assert principal.scopes == {"onhand:read", "erp:write"}, claims
+
+
+async def test_a_client_disabled_here_does_not_come_back_by_an_external_token(
+    federated: Access, issuer: Issuer, clock: MovableClock
+) -> None:
+    await federated.create_client("erp", ("shop",))
+    await federated.disable_client("erp")
+    with pytest.raises(Unauthenticated):
+        await federated.authenticate(bearer(issuer.token(clock.now_us() // 1_000_000)))
 
 
 async def test_external_assertion_is_exchanged_for_a_known_client(

@@ -52,6 +52,19 @@ def test_a_wrong_value_says_which_from_where_and_why(variables, message):
         load(variables=variables)
 
 
+@pytest.mark.parametrize(
+    ("options", "issuer"),
+    [
+        ({}, "http://127.0.0.1:8300"),
+        ({"host": "0.0.0.0", "port": 9000}, "http://localhost:9000"),  # noqa: S104
+        ({"host": "::1", "port": 9000}, "http://[::1]:9000"),
+        ({"port": 9000, "public_url": "https://stock.example/"}, "https://stock.example"),
+    ],
+)
+def test_the_issuer_follows_host_and_port_unless_there_is_a_public_address(options, issuer):
+    assert load(options, variables={}).settings.issuer == issuer
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost"])
 def test_open_access_is_allowed_on_loopback(host):
     assert load({"host": host, "auth": "none"}, variables={}).settings.loopback

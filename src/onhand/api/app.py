@@ -9,12 +9,13 @@ the two against each other.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Final
 
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Router
 from starlette.routing import Route as StarletteRoute
-from starlette.routing import Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from onhand.api import problems
 from onhand.api.exchange import Reply
@@ -27,9 +28,11 @@ from onhand.api.services import Services
 
 _BASE: Final = "/api/environment/"
 _LENGTH: Final = len(_BASE)
+_HOT_BASE: Final = _BASE.encode()
+_FIRST_HOP: Final = "/oauth2/v2.0/token"
 
 
-def create_app(services: Services) -> ASGIApp:
+def create_app(services: Services) -> Dispatcher:
     """The application over running services; it starts and stops nothing itself."""
     pipeline = Pipeline(services)
     return Dispatcher(pipeline, framework(pipeline))
@@ -64,6 +67,7 @@ class Dispatcher:
         self._router = router
         self._fixed: dict[tuple[str, str], Route] = {}
         self._placeholders: list[tuple[list[str], Route]] = []
+        self._open = {route.path.lower(): route.path for route in ROUTES if route.surface == "open"}
         for route in ROUTES:
             if route.surface == "compat" and route.path.startswith(COMPAT):
                 rest = route.path[len(COMPAT) + 1 :]
@@ -71,6 +75,11 @@ class Dispatcher:
                     self._placeholders.append((rest.split("/"), route))
                 else:
                     self._fixed[route.method, rest.lower()] = route
+        self._hot = {
+            rest.encode(): route
+            for (method, rest), route in self._fixed.items()
+            if method == "POST" and route.untimed and route.reads_body
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,6 +93,29 @@ class Dispatcher:
             await _lifespan(receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
+
+    def hot(self, method: bytes, url: bytes) -> tuple[Route, str] | None:
+        """The hot route and the environment of a request target in its canonical spelling (`hot.HotProtocol`)."""
+        if method != b"POST" or not url.startswith(_HOT_BASE):
+            return None
+        environment, _, rest = url[_LENGTH:].partition(b"/")
+        route = self._hot.get(rest)
+        if route is None or not environment.isascii() or b"%" in environment:
+            return None
+        return route, environment.decode()
+
+    async def answer_hot(
+        self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[Reply, bytes]:
+        """The answer of a hot route to a request that is there as a whole, and the request's id."""
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": body}
+
+        identity = request_id()
+        scope = {"path": environment, "headers": headers, "query_string": b""}
+        reply = await self._pipeline.run(route, scope, receive, {"environment": environment}, identity)
+        return reply, identity
 
     async def _compatible(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         environment, _, rest = path[_LENGTH:].partition("/")
@@ -113,16 +145,34 @@ class Dispatcher:
     async def _framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # makes the router raise instead of answering a wrong method itself
         path = scope["path"].rstrip()
-        scope["path"] = path.rstrip("/") or "/"
+        scope["path"] = path = self._spelled(path.rstrip("/") or "/")
         try:
             await self._router(scope, receive, send)
         except HTTPException as error:
             problem = EdgeProblem(
                 error.status_code, "no-such-route", "There is no such operation; see /openapi.json."
             )
-            if error.headers:
-                problem.headers = tuple((k.lower().encode(), v.encode()) for k, v in error.headers.items())
+            if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+                allowed = ", ".join(self._methods(path))
+                problem.code, problem.detail = "wrong-method", f"The operation takes {allowed}."
+                problem.headers = ((b"allow", allowed.encode()),)
             await _send(send, problems.of_edge(problem), request_id())
+
+    def _spelled(self, path: str) -> str:
+        """The canonical spelling of the path of an open route: clients write `/Token` as well."""
+        lower = path.lower()
+        return (
+            path[: -len(_FIRST_HOP)] + _FIRST_HOP
+            if lower.endswith(_FIRST_HOP)
+            else self._open.get(lower, path)
+        )
+
+    def _methods(self, path: str) -> list[str]:
+        """Methods of a path; Starlette names those of the first route only."""
+        probe = {"type": "http", "path": path, "root_path": "", "method": ""}
+        routes = (route for route in self._router.routes if isinstance(route, StarletteRoute))
+        fitting = (route for route in routes if route.matches(probe)[0] is not Match.NONE)
+        return sorted({method for route in fitting for method in route.methods or ()})
 
 
 async def answer(  # noqa: PLR0913 - the three of ASGI and what the route needs

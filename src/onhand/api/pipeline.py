@@ -24,7 +24,13 @@ from onhand.api.route import Route
 from onhand.api.services import Services
 from onhand.core.rules import Rules
 from onhand.service.access import Forbidden, Principal, Unauthenticated
-from onhand.service.faults import DeadlineExceeded, Fault, StoreUnavailable, UnknownEnvironment
+from onhand.service.faults import (
+    DeadlineExceeded,
+    Fault,
+    OutcomeUnknown,
+    StoreUnavailable,
+    UnknownEnvironment,
+)
 
 _log = structlog.get_logger("onhand.api")
 
@@ -83,7 +89,7 @@ class Pipeline:
             raise EdgeProblem(400, "invalid-query", "The URL has a NUL character, which cannot be stored.")
         body = EMPTY
         if route.reads_body:
-            body = await read_body(receive, length, self._limits.body_bytes_max)
+            body = await self._body(receive, length)
         call = Call(
             route.method, principal, None, environment, body, scope["query_string"], parameters, headers
         )
@@ -95,7 +101,17 @@ class Pipeline:
             async with asyncio.timeout(self._limits.deadline_s):
                 return await route.handler(call, self._services)
         except TimeoutError as error:
-            raise DeadlineExceeded(f"no answer within {self._limits.deadline_s} s") from error
+            text = f"no answer within {self._limits.deadline_s} s"
+            # What was cut off in the middle may have been recorded, unless the route only reads.
+            reads = route.method == "GET" or route.scope in (None, "onhand:read")
+            raise (DeadlineExceeded(text) if reads else OutcomeUnknown(text)) from error
+
+    async def _body(self, receive: Receive, length: bytes | None) -> bytes:
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                return await read_body(receive, length, self._limits.body_bytes_max)
+        except TimeoutError as error:
+            raise _too_slow(self._limits.body_s) from error
 
     async def _admitted(self, route: Route, environment: str, authorization: bytes | None) -> Principal:
         access = self._services.access
@@ -151,6 +167,16 @@ def _too_large(bytes_max: int) -> EdgeProblem:
     return EdgeProblem(
         413, "body-too-large", f"A body has at most {bytes_max} bytes. Send the items in parts."
     )
+
+
+def _too_slow(body_s: float) -> EdgeProblem:
+    problem = EdgeProblem(
+        408,
+        "body-too-slow",
+        f"The body did not arrive within {body_s:g} s. Nothing was recorded; send it again.",
+    )
+    problem.headers = ((b"connection", b"close"),)
+    return problem
 
 
 def _too_many(wait_s: float) -> EdgeProblem:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from onhand.api.exchange import PROBLEM, Reply, json_reply
+from onhand.core.dimensions import OUTPUT
 from onhand.core.keys import decode
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.quantities import to_decimal
@@ -201,7 +202,7 @@ def problem_of(why: Rejected) -> Problem:
         problem.shortage = ShortageDetail(
             to_decimal(why.shortage.requested),
             to_decimal(why.shortage.available),
-            [dict(decode(node)) for node in why.shortage.nodes],
+            [{OUTPUT[name]: value for name, value in decode(node)} for node in why.shortage.nodes],
         )
     return problem
 

@@ -35,6 +35,8 @@ class Limits:
     """Sustained requests a second of one client; 0 sets no limit."""
     burst_requests: int = 200
     """Requests that a client may send at once before the rate counts."""
+    body_s: float = 20.0
+    """Seconds a body may take to arrive; a slower one is answered with 408."""
     deadline_s: float = 30.0
     """Seconds a request may take before it is answered with 503."""
 

@@ -51,7 +51,7 @@ class Where:
 
 def _refuse(problems: Problems | None) -> None:
     if problems is not None:
-        raise CommandFailed(Exit.FAULT, "\n".join(map(str, problems.problems)))
+        raise CommandFailed(Exit.FAULT, "\n".join(problem.message for problem in problems.problems))
 
 
 # Environments ------------------------------------------------------------------------------------------------

@@ -255,6 +255,7 @@ def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> Non
         Column("p99", number=True),
     )
     out.print(table(columns, [_cells(book) for book in books]))
+    out.print("\nA request is one call; the other counts are of order lines, of which a bulk has many.")
     out.print("\n[bold]6  The audit[/]\n")
     rows = [("[green]yes[/]" if check.passed else "[red]NO[/]", check.says, check.found) for check in found]
     out.print(table((Column(""), Column("must hold"), Column("found")), rows))

@@ -14,6 +14,7 @@ class Exit(enum.IntEnum):
     """Exit codes of every command."""
 
     DONE = 0
+    """Done; also when nothing had to be done."""
     FAULT = 2
     """The request is wrong: fix it, then send it again."""
     REFUSED = 3

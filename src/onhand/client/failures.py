@@ -53,6 +53,9 @@ class Problem(msgspec.Struct, frozen=True):
 REASONS = frozenset(Reason)
 """Codes that say that the rules refused; all others concern the request or the service."""
 
+UNAUTHENTICATED = "unauthenticated"
+"""Code of a 401 of the native surface."""
+
 UNKNOWN_CODE = "outcome-unknown"
 """Code of a 503 that says that the answer of the commit was lost."""
 
@@ -61,6 +64,8 @@ def failure_of(status: int, body: bytes, reference: str) -> CallFailed:
     """The failure that an error answer stands for."""
     problem = _problem(body)
     text = problem.detail or problem.message or problem.title or _PLAIN.get(status) or f"HTTP {status}"
+    if problem.code == UNAUTHENTICATED:
+        text += " Set ONHAND_CLIENT_ID and ONHAND_CLIENT_SECRET; `onhand clients create` makes a client."
     if problem.problems:
         text = "\n".join([text, *(f"  {item}" for item in problem.problems)])
     kind: type[CallFailed]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from onhand.core.book import Book
 from onhand.core.commands import AnyCommand, Offset, ReleaseHold, Reserve, Reverse, Unreserve
+from onhand.core.dimensions import OUTPUT
+from onhand.core.keys import decode
 from onhand.core.outcomes import Reason, Rejected, Shortage
 from onhand.core.snapshot import Refusal
 
@@ -45,7 +47,7 @@ def record(
 
 def short(book: Book, command: Reserve, shortage: Shortage) -> Rejected:
     """Too little is available."""
-    levels = " and ".join(node or "the whole product" for node in shortage.nodes)
+    levels = " and ".join(_spoken(node) for node in shortage.nodes)
     message = (
         f"Only {shown(max(0, shortage.available))} of {shown(shortage.requested)} can be reserved: stock is short at "
         f"{levels}. Reserve less, or wait for stock or a release."
@@ -53,6 +55,11 @@ def short(book: Book, command: Reserve, shortage: Shortage) -> Rejected:
     rejected = Rejected(Reason.SHORTAGE, message, shortage.available, shortage)
     seen = (shortage.requested, shortage.available)
     return record(book, command, (command.position.key, command.measure), seen, rejected)
+
+
+def _spoken(node: str) -> str:
+    """A node's key for people."""
+    return ", ".join(f"{OUTPUT[name]} {value}" for name, value in decode(node)) or "the whole product"
 
 
 def complex_levels(book: Book, command: Reserve) -> Rejected:

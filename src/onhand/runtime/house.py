@@ -201,7 +201,8 @@ def _build(settings: Settings, url: str, pool: Database) -> House:
 def _access_settings(settings: Settings) -> AccessSettings:
     return AccessSettings(
         mode=settings.auth,
-        issuer=settings.public_url,
+        issuer=settings.issuer,
+        any_issuer=settings.public_url is None,
         token_life_s=settings.token_seconds,
         static_key=settings.static_token.get_secret_value() if settings.static_token else "",
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,6 +21,7 @@ from datetime import UTC, datetime
 import uvicorn
 
 from onhand.api.app import create_app
+from onhand.api.hot import HotProtocol
 from onhand.api.services import Limits, Services
 from onhand.runtime.house import House, Tell, described, opened
 from onhand.runtime.housekeeping import schedules
@@ -54,6 +56,8 @@ async def serve(settings: Settings, announce: Callable[[Started], None], tell: T
         StoreUnavailable: the database cannot be used, or the port is taken.
     """
     with _listening(settings) as listener:
+        # With port 0 the real one is known from here on; the issuer of the tokens names it.
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
         async with opened(settings, tell) as house, _running(house):
             edge = _Edge(_configuration(settings, house))
             with edge.stopped_by_signals():
@@ -79,7 +83,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         )
     except OSError as error:
         raise StoreUnavailable(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. "
+            f"Cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno) if error.errno else error}. "
             "Is onhand running already? Choose another port with --port (0 takes a free one)."
         ) from error
     with listener:
@@ -106,7 +110,7 @@ def _configuration(settings: Settings, house: House) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(_services(settings, house)),
         loop="none",
-        http="httptools",
+        http=HotProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

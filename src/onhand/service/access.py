@@ -19,6 +19,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from onhand.ports import Catalogue, ClientRow, Clock
 from onhand.service.external_issuer import ExternalIssuer
+from onhand.service.faults import Busy
 from onhand.service.tokens import AUDIENCE, FIRST_HOP_AUDIENCE, KeyRing, TokenRefused
 
 SCOPES: Final = {
@@ -40,6 +41,12 @@ PRINCIPAL_LIFE_S: Final = 60
 TOKEN_BYTES_MAX: Final = 8 * 1024
 HASHES_AT_ONCE: Final = 2
 """Secrets verified at the same time; each takes a processor and tens of megabytes for some ten milliseconds."""
+HASHES_WAITING_MAX: Final = 16
+"""Secrets that wait to be verified; with more of them the answer is `Busy`. Guessing must not fill the service."""
+SECRET_MAX: Final = 512
+"""Characters of a secret."""
+CLIENT_ID_MAX: Final = 200
+"""Characters of a client id."""
 
 
 class Unauthenticated(Exception):  # noqa: N818 - the edge's word for 401
@@ -76,7 +83,10 @@ class AccessSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     mode: Literal["token", "static", "none"] = "token"
     """`static` and `none` are for development; `refuse_open_bind` keeps them on the loopback interface."""
-    issuer: str = "http://localhost:8000"
+    issuer: str = "http://localhost:8300"
+    any_issuer: bool = False
+    """Take tokens signed with a key of this database whatever they name as issuer: processes that share a database
+    and have no common public address differ in it."""
     token_life_s: int = 3_600
     static_key: str = ""
 
@@ -108,13 +118,18 @@ class Access:
         external: ExternalIssuer | None = None,
     ) -> None:
         self.settings = settings
-        self.keys = KeyRing(catalogue, clock, settings.issuer, settings.token_life_s)
+        self.keys = KeyRing(
+            catalogue, clock, settings.issuer, settings.token_life_s, any_issuer=settings.any_issuer
+        )
         self._catalogue = catalogue
         self._clock = clock
         self._external = external
         self._hasher = PasswordHasher()
         self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
         self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
+        self._waiting = 0
+        self._pepper = secrets.token_bytes(32)
+        self._proven: dict[str, bytes] = {}
         self._known: OrderedDict[bytes, tuple[Principal, int]] = OrderedDict()
         self._anyone = Principal("anyone", frozenset({EVERYWHERE}), frozenset(SCOPES))
 
@@ -163,11 +178,12 @@ class Access:
             if self._external is None:
                 raise Unauthenticated("the token is not valid") from refused
             return await self._verify_external(token)
-        client = await self._catalogue.client(str(claims.get("client_id", "")))
+        client = await self._client(str(claims.get("client_id", "")))
         if client is None or client.disabled:
             raise Unauthenticated("the client does not exist or is disabled")
         scopes = set(str(claims.get("scope", "")).split()) & set(client.scopes or DEFAULT_SCOPES)
-        principal = Principal(client.client_id, _environments(claims.get("env")), frozenset(scopes))
+        environments = _both(_environments(claims.get("env")), client.environments)
+        principal = Principal(client.client_id, environments, frozenset(scopes))
         return principal, self._expiry(int(claims["exp"]))
 
     async def _verify_external(self, token: str) -> tuple[Principal, int]:
@@ -181,8 +197,12 @@ class Access:
         client = next((str(claims[name]) for name in names if claims.get(name)), "")
         if not client:
             raise Unauthenticated("the token names no client")
-        given = claims.get("scope") or claims.get("scp") or " ".join(map(str, claims.get("roles") or ()))
-        scopes = frozenset(str(given).split()) & frozenset(SCOPES)
+        known = await self._client(client)
+        if known is not None and known.disabled:
+            raise Unauthenticated("the client is disabled")
+        given = claims.get("scope") or claims.get("scp") or claims.get("roles") or ()
+        named = given if isinstance(given, list) else str(given).split()
+        scopes = frozenset(map(str, named)) & frozenset(SCOPES)
         principal = Principal(client, _environments(claims.get(settings.environment_claim)), scopes)
         return principal, self._expiry(int(claims["exp"]))
 
@@ -233,7 +253,7 @@ class Access:
         if self.settings.mode != "token":
             return self._development(assertion)
         client_id = await self._assertion_client(assertion)
-        client = await self._catalogue.client(client_id)
+        client = await self._client(client_id)
         if client is None or client.disabled:
             raise Unauthenticated("the client does not exist or is disabled")
         if not environment:
@@ -288,13 +308,17 @@ class Access:
         """Create or replace a client and return its secret, which is kept only as a hash.
 
         Raises:
-            ValueError: a scope is unknown, or the id is empty.
+            ValueError: a scope is unknown, the id is empty, or a text is too long.
         """
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown:
             raise ValueError(f"Unknown scope {', '.join(unknown)}. Known scopes: {', '.join(SCOPES)}.")
         if not client_id.strip():
             raise ValueError("A client needs an id.")
+        if len(client_id) > CLIENT_ID_MAX or len(secret) > SECRET_MAX:
+            raise ValueError(
+                f"A client id has at most {CLIENT_ID_MAX} characters, a secret at most {SECRET_MAX}."
+            )
         secret = secret or secrets.token_urlsafe(32)
         row = ClientRow(
             client_id=client_id.strip(),
@@ -309,7 +333,7 @@ class Access:
 
     async def disable_client(self, client_id: str) -> bool:
         """Refuse the client from now on (other processes follow within `PRINCIPAL_LIFE_S`); False: unknown."""
-        client = await self._catalogue.client(client_id)
+        client = await self._client(client_id)
         if client is None:
             return False
         await self._catalogue.save_client(msgspec.structs.replace(client, disabled=True))
@@ -321,15 +345,38 @@ class Access:
         return await self._catalogue.clients()
 
     async def _checked(self, client_id: str, secret: str) -> ClientRow:
-        client = await self._catalogue.client(client_id)
+        if len(secret) > SECRET_MAX:
+            raise Unauthenticated("the client or its secret is wrong")
+        client = await self._client(client_id)
         right = await self._matches(client.secret_hash if client else self._nobody, secret)
         if client is None or client.disabled or not right:
             raise Unauthenticated("the client or its secret is wrong")
         return client
 
+    async def _client(self, client_id: str) -> ClientRow | None:
+        """The client; None also for an id that no client can have."""
+        if "\0" in client_id or len(client_id) > CLIENT_ID_MAX:
+            return None
+        return await self._catalogue.client(client_id)
+
     async def _matches(self, hashed: str, secret: str) -> bool:
-        async with self._hashing:
-            return await asyncio.to_thread(self._verifies, hashed, secret)
+        """Whether the secret is the hashed one. Who proved it before does not queue behind those who guess."""
+        proof = hmac.digest(self._pepper, f"{hashed} {secret}".encode(), "sha256")
+        if hmac.compare_digest(self._proven.get(hashed, b""), proof):
+            return True
+        if self._waiting >= HASHES_WAITING_MAX:
+            raise Busy("Too many clients ask for a token at once.")
+        self._waiting += 1
+        try:
+            async with self._hashing:
+                right = await asyncio.to_thread(self._verifies, hashed, secret)
+        finally:
+            self._waiting -= 1
+        if right:
+            if len(self._proven) >= PRINCIPALS_MAX:
+                self._proven.clear()
+            self._proven[hashed] = proof
+        return right
 
     def _verifies(self, hashed: str, secret: str) -> bool:
         try:
@@ -340,6 +387,14 @@ class Access:
     async def _hash(self, secret: str) -> str:
         async with self._hashing:
             return await asyncio.to_thread(self._hasher.hash, secret)
+
+
+def _both(claimed: frozenset[str], current: tuple[str, ...]) -> frozenset[str]:
+    """Environments that a token names and its client still has."""
+    own = frozenset(name.lower() for name in current)
+    if EVERYWHERE in own:
+        return claimed
+    return own if EVERYWHERE in claimed else claimed & own
 
 
 def _environments(claim: object) -> frozenset[str]:

@@ -311,7 +311,10 @@ class Environments:
         """Remove an environment that holds no stock. None when done."""
         row = await self.configuration(environment_id)
         if not await self._catalogue.delete_environment(row.environment_id):
-            return _refused("The environment holds stock. Delete its partitions first.", "environmentId")
+            return _refused(
+                "The environment holds stock. Wipe its partitions first (POST /v1/environments/…/partitions/wipe).",
+                "environmentId",
+            )
         self._entries.pop(row.environment_id, None)
         return None
 

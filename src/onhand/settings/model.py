@@ -52,9 +52,9 @@ class Settings(BaseSettings):
         ge=1,
         le=65_535,
     )
-    public_url: str = _knob(
-        "http://localhost:8300",
-        "Address under which clients reach the service; it is the issuer of its tokens. Tokens end when it changes.",
+    public_url: str | None = _knob(
+        None,
+        "Address under which clients reach the service, such as https://stock.example.com; it is the issuer of its tokens, which end when it changes. Without it the issuer is host and port, and tokens of any process on the same database are taken.",
         group="network",
     )
     connections_max: int = _knob(
@@ -345,6 +345,14 @@ class Settings(BaseSettings):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def issuer(self) -> str:
+        """Issuer of the tokens: the public address; without one host and port, a wildcard address as localhost."""
+        if self.public_url:
+            return self.public_url.rstrip("/")
+        host = "localhost" if self.host in ("", "0.0.0.0", "::") else self.host  # noqa: S104 - compared only
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     @property
     def embedded(self) -> bool:

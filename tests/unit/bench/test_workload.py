@@ -39,7 +39,7 @@ def test_the_same_seed_draws_the_same_keys_and_another_seed_others():
 
 
 def test_an_unknown_distribution_is_named():
-    with pytest.raises(ValueError, match="zipf, uniform or hot"):
+    with pytest.raises(ValueError, match="zipf, uniform, hot or once"):
         Keys("normal").draw(1)
 
 

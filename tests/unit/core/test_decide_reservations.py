@@ -77,7 +77,7 @@ def test_a_shortage_says_where_and_is_recorded():
     outcome = desk.reserve(10_000_000, owner=c.Owner(channel="shop"))
     assert outcome.shortage.nodes == (position(color="red").key,)
     assert outcome.available == outcome.shortage.available == 6
-    assert "colorid=red" in outcome.message
+    assert "ColorId red" in outcome.message
     (refusal,) = desk.world.refusals
     assert (refusal.requested, refusal.available, refusal.channel) == (10_000_000, 6, "shop")
 

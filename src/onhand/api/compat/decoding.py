@@ -22,6 +22,8 @@ _untyped: Final = msgspec.json.Decoder(float_hook=Decimal)
 UNREADABLE: Final = (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError)
 """What decoding may raise: bad JSON, bad UTF-8, numbers out of all range, nesting too deep."""
 _NUL: Final = b"\\u0000"
+_MARK: Final = b"\xef\xbb\xbf"
+"""Byte order mark, which some clients send in front of their JSON (RFC 8259, 8.1 allows to ignore it)."""
 
 TEXTS: Final = frozenset(
     {
@@ -114,7 +116,7 @@ def read_json(raw: bytes) -> Json:
     if _NUL in raw:
         raise Unreadable("The body has a NUL character (\\u0000), which cannot be stored.")
     try:
-        return _untyped.decode(raw)
+        return _untyped.decode(raw.removeprefix(_MARK))
     except UNREADABLE as error:
         raise Unreadable(f"The body is not valid JSON: {error}") from error
 

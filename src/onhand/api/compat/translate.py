@@ -265,7 +265,7 @@ def measure_id(rules: Rules, source: str | None, name: str | None, *, erp: bool 
 def amounts(
     rules: Rules, numbers: Numbers | None, *, erp: bool = False
 ) -> tuple[tuple[int, int], ...] | Rejected:
-    """(measure id, scaled amount) of `quantities`; the same measure in two spellings is added up."""
+    """(measure id, scaled amount) of `quantities`."""
     totals: dict[int, int] = {}
     for source, measures in (numbers or {}).items():
         for name, number in measures.items():
@@ -275,7 +275,12 @@ def amounts(
             amount = scaled(number, f"quantities.{source}.{name}")
             if isinstance(amount, Rejected):
                 return amount
-            totals[measure] = totals.get(measure, 0) + amount
+            if measure in totals:
+                return Rejected(
+                    Reason.INVALID_VALUE,
+                    f"quantities names {source[:TEXT_MAX]}.{name[:TEXT_MAX]} twice, in two spellings. Send it once.",
+                )
+            totals[measure] = amount
     if not totals:
         return Rejected(Reason.INVALID_VALUE, "quantities names no measure.")
     return tuple(totals.items())

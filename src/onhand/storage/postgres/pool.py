@@ -4,7 +4,7 @@ No statement keeps state in a session (no SET, LISTEN or session advisory lock),
 when it goes back to the pool, which saves a round trip per transaction, and a transaction pooler may sit
 between. Settings travel as start-up parameters; PgBouncer accepts only a few of those, so with the statement
 cache off they are left to the database role (`ALTER ROLE … SET statement_timeout` and
-`idle_in_transaction_session_timeout`, docs/guides/postgresql.md).
+`idle_in_transaction_session_timeout`, docs/guides/operations.md).
 """
 
 from __future__ import annotations

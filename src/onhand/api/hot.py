@@ -1,0 +1,184 @@
+"""The hot road of the HTTP server: small posts of the compatible surface without the ceremony of ASGI.
+
+Theory of operation
+-------------------
+uvicorn makes of each request a scope, an event and a cycle, checks each header of the answer with two regular
+expressions, and writes head and body separately, which since uvloop writes at once is two system calls and wakes
+the client twice. For a reservation that is more work than deciding it. This protocol is uvicorn's own, with one
+exception: a complete, ordinary request (HTTP/1.1, a small body of known length, nothing ahead of it on its connection)
+for a route of the hot table goes straight to the pipeline, and its answer is written in one piece. Everything
+else, and whatever looks unusual in any way, takes uvicorn's road.
+
+Both roads run the same pipeline with the same handlers, so they give the same answers; a contract test holds them
+against each other, byte by byte. To uvicorn a request on the hot road looks like a cycle of its own (`Hot`), so its
+keep-alive, pipelining, bounds and shutdown work unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from onhand.api.exchange import Reply
+from onhand.api.guard import GuardedProtocol
+from onhand.api.route import Route
+
+BODY_BYTES_MAX: Final = 64 * 1024
+"""Bytes of a body on the hot road; a larger one may be refused while it comes, which is the other road's work."""
+
+_NO_DEFAULTS: Final[list[tuple[bytes, bytes]]] = []
+
+
+Find = Callable[[bytes, bytes], tuple[Route, str] | None]
+
+
+class HotApplication(Protocol):
+    """What the protocol needs of the application."""
+
+    def hot(self, method: bytes, url: bytes) -> tuple[Route, str] | None:
+        """The hot route and the environment of a request target; None: take the other road."""
+
+    async def answer_hot(
+        self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[Reply, bytes]:
+        """The answer and the id of the request."""
+
+
+class _Nobody:
+    """Stands where a cycle has the event that its application waits for: here nobody does."""
+
+    def set(self) -> None:
+        """Wake nobody."""
+
+
+_NOBODY: Final = _Nobody()
+
+
+class Hot:
+    """A request on the hot road; has what uvicorn's protocol touches of a cycle."""
+
+    __slots__ = (
+        "body", "disconnected", "environment", "headers", "keep_alive", "message_event", "response_complete", "route",
+    )  # fmt: skip
+
+    def __init__(
+        self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], *, keep_alive: bool
+    ) -> None:
+        self.route = route
+        self.environment = environment
+        self.headers = headers
+        self.keep_alive = keep_alive
+        self.body = b""
+        self.message_event = _NOBODY
+        self.disconnected = False
+        self.response_complete = False
+
+
+class HotProtocol(GuardedProtocol):
+    """uvicorn's HTTP protocol with the hot road in front. The application is a `HotApplication`."""
+
+    _defaults: tuple[list[tuple[bytes, bytes]], bytes] = (_NO_DEFAULTS, b"")
+    """The server's default headers as they were last seen, and their bytes."""
+    app: Any
+    cycle: Any
+
+    def __init__(self, *given: Any, **named: Any) -> None:  # noqa: ANN401 - whatever uvicorn gives
+        super().__init__(*given, **named)
+        self._hot: Find | None = getattr(self.app, "hot", None)
+        """None when the application was wrapped in a middleware: then no request takes the hot road."""
+
+    def on_message_begin(self) -> None:
+        """Collect; the scope is only made on the other road."""
+        self.head_begins()
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
+    def on_headers_complete(self) -> None:
+        """Choose the road."""
+        hot = self._hot
+        if hot is not None and self._ordinary():
+            parser = self.parser
+            found = hot(parser.get_method(), self.url)
+            if found is not None and parser.get_http_version() == "1.1" and not parser.should_upgrade():
+                self.head_ends()
+                route, environment = found
+                self.cycle = Hot(route, environment, self.headers, keep_alive=parser.should_keep_alive())
+                return
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expects
+        self.headers.extend(headers)
+        super().on_headers_complete()
+
+    def _ordinary(self) -> bool:
+        """Nothing ahead on the connection, room in the server, a small body of known length."""
+        cycle, bound = self.cycle, self.limit_concurrency
+        if self.expect_100_continue or not (cycle is None or cycle.response_complete):
+            return False
+        if bound is not None and (len(self.connections) >= bound or len(self.tasks) >= bound):
+            return False
+        small = False
+        for name, value in self.headers:
+            if name == b"content-length":
+                small = len(value) < 6 and value.isdigit() and int(value) <= BODY_BYTES_MAX
+            elif name == b"transfer-encoding":
+                return False
+        return small
+
+    def on_body(self, body: bytes) -> None:
+        """Collect the body."""
+        cycle = self.cycle
+        if type(cycle) is Hot:
+            cycle.body += body
+        else:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Start answering."""
+        cycle = self.cycle
+        if type(cycle) is Hot:
+            self.request_ends()
+            task = self.loop.create_task(self._answer(cycle))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        else:
+            super().on_message_complete()
+
+    async def _answer(self, cycle: Hot) -> None:
+        reply, identity = await self.app.answer_hot(cycle.route, cycle.environment, cycle.headers, cycle.body)
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if cycle.disconnected:
+            return  # nobody is left to answer; what was decided stays decided
+        self.transport.write(self._bytes(reply, identity, keep_alive=cycle.keep_alive))
+        cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _bytes(self, reply: Reply, identity: bytes, *, keep_alive: bool) -> bytes:
+        """The whole answer, as uvicorn would write it."""
+        defaults = self.server_state.default_headers
+        if defaults is not self._defaults[0]:
+            HotProtocol._defaults = (defaults, _lines(defaults))
+        body = reply.body
+        parts = [
+            STATUS_LINE[reply.status],
+            self._defaults[1],
+            b"content-length: %d\r\nx-ms-correlation-id: %b\r\nx-ms-service-request-id: %b\r\n"
+            % (len(body), identity, identity),
+        ]
+        if reply.headers:
+            parts.append(_lines(reply.headers))
+        if body:
+            parts.append(b"content-type: %b\r\n" % reply.content_type)
+        parts.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
+        parts.append(body)
+        return b"".join(parts)
+
+
+def _lines(headers: list[tuple[bytes, bytes]] | tuple[tuple[bytes, bytes], ...]) -> bytes:
+    return b"".join(b"%b: %b\r\n" % header for header in headers)

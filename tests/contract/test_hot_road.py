@@ -1,0 +1,173 @@
+"""The hot road through the HTTP server and uvicorn's own give identical answers, byte by byte."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from onhand.api.hot import BODY_BYTES_MAX, Hot, HotProtocol
+from tests.conformance.fixtures import FIXTURES
+from tests.serving import Tenant, serving
+
+BODY = {"organizationId": "o", "productId": "P", "dimensions": {"siteId": "1", "locationId": "11"}}
+STOCK = {**BODY, "quantities": {"iv": {"onhand": 50}}}
+RESERVE = {**BODY, "quantityDataSource": "@iv", "modifier": "@softreserved", "quantity": 1}
+PATH = "/api/environment/e1/onhand/reserve"
+
+taken: list[str] = []
+"""Paths' rests that went the hot road."""
+
+
+class Watched(HotProtocol):
+    """Tells which requests take the hot road."""
+
+    async def _answer(self, cycle: Hot) -> None:
+        taken.append(cycle.route.path.rpartition("{environment}/")[2])
+        await super()._answer(cycle)
+
+
+@pytest.fixture
+async def tenants(database_url: str) -> AsyncIterator[tuple[Tenant, Tenant]]:
+    """The same environment behind both protocols."""
+    taken.clear()
+    async with AsyncExitStack() as stack:
+        first = await stack.enter_async_context(serving(database_url, http=Watched))
+        tenant = await first.environment("e1", FIXTURES["FX-S"]())
+        second = await stack.enter_async_context(serving(database_url, http=HttpToolsProtocol))
+        assert (await tenant.post("onhand", {**STOCK, "id": "stock"}))["processingStatus"] == "success"
+        yield tenant, Tenant(second, tenant.environment, tenant.token)
+
+
+def request(
+    tenant: Tenant, body: object, *, path: str = PATH, method: str = "POST", version: str = "1.1", **more: str
+) -> bytes:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Host": "x", "Content-Length": str(len(raw)), **tenant.headers}
+    headers |= {name.replace("_", "-"): value for name, value in more.items()}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value)
+    return f"{method} {path} HTTP/{version}\r\n{lines}\r\n".encode() + raw
+
+
+async def talk(tenant: Tenant, parts: list[bytes], answers: int) -> list[bytes]:
+    """Send parts, read so many answers, then what else comes until the server closes or idles."""
+    host, _, port = tenant.running.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0)
+        return [await answer(reader) for _ in range(answers)]
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    while head.startswith(b"HTTP/1.1 100"):
+        head = await reader.readuntil(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    assert length
+    varying = re.sub(rb"(x-ms-[a-z-]+|date): [^\r]+", rb"\1: *", head)
+    return varying + await reader.readexactly(int(length[1]))
+
+
+CASES = {
+    "accepted": ({**RESERVE, "id": "1"}, {}, "onhand/reserve"),
+    "shortage": ({**RESERVE, "id": "2", "quantity": 99}, {}, "onhand/reserve"),
+    "other body": ({**RESERVE, "id": "stock"}, {}, "onhand/reserve"),
+    "not JSON": (b"nope", {}, "onhand/reserve"),
+    "bulk": ([{**RESERVE, "id": "3"}, 7], {"path": f"{PATH}/bulk"}, "onhand/reserve/bulk"),
+    "on hand": ({**STOCK, "id": "4"}, {"path": PATH.removesuffix("/reserve")}, "onhand"),
+    "no token": ({**RESERVE, "id": "5"}, {"Authorization": ""}, "onhand/reserve"),
+    "bad token": ({**RESERVE, "id": "5"}, {"Authorization": "Bearer x"}, "onhand/reserve"),
+    "unknown environment": ({**RESERVE, "id": "6"}, {"path": PATH.replace("e1", "e9")}, "onhand/reserve"),
+    "upper-case environment": ({**RESERVE, "id": "7"}, {"path": PATH.replace("e1", "E1")}, "onhand/reserve"),
+    "closing": ({**RESERVE, "id": "8"}, {"Connection": "close"}, "onhand/reserve"),
+    "other case of the path": ({**RESERVE, "id": "9"}, {"path": PATH.replace("onhand", "OnHand")}, None),
+    "trailing slash": ({**RESERVE, "id": "10"}, {"path": PATH + "/"}, None),
+    "query string": ({**RESERVE, "id": "11"}, {"path": PATH + "?a=b"}, None),
+    "escaped environment": ({**RESERVE, "id": "12"}, {"path": PATH.replace("e1", "%651")}, None),
+    "old version": ({**RESERVE, "id": "13"}, {"version": "1.0"}, None),
+    "old version kept alive": ({**RESERVE, "id": "14"}, {"version": "1.0", "Connection": "keep-alive"}, None),
+    "expectation": ({**RESERVE, "id": "15"}, {"Expect": "100-continue"}, None),
+    "other method": ({**RESERVE, "id": "16"}, {"method": "PUT"}, None),
+    "large": ({**RESERVE, "id": "17", "more": "x" * BODY_BYTES_MAX}, {}, None),
+    "upgrade": ({**RESERVE, "id": "18"}, {"Connection": "upgrade", "Upgrade": "websocket"}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_identical_answers(tenants: tuple[Tenant, Tenant], case: str) -> None:
+    body, more, road = CASES[case]
+    taken.clear()
+    hot, plain = [await talk(tenant, [request(tenant, body, **more)], 1) for tenant in tenants]
+    assert hot == plain
+    assert taken == ([road] if road else [])
+
+
+async def test_a_chunked_body_takes_the_other_road(tenants: tuple[Tenant, Tenant]) -> None:
+    raw = json.dumps({**RESERVE, "id": "c"}).encode()
+    answers = []
+    for tenant in tenants:
+        head = request(tenant, b"", Content_Length="", Transfer_Encoding="chunked")
+        answers.append(await talk(tenant, [head, b"%x\r\n%b\r\n0\r\n\r\n" % (len(raw), raw)], 1))
+    assert answers[0] == answers[1]
+    assert taken == ["onhand"]
+
+
+async def test_a_request_that_comes_byte_by_byte(tenants: tuple[Tenant, Tenant]) -> None:
+    sent = request(tenants[0], {**RESERVE, "id": "slow"})
+    hot, plain = [await talk(tenant, [bytes([byte]) for byte in sent], 1) for tenant in tenants]
+    assert hot == plain
+    assert b'"success"' in hot[0]
+
+
+async def test_requests_in_one_piece_are_answered_in_order(tenants: tuple[Tenant, Tenant]) -> None:
+    def sent(tenant: Tenant) -> bytes:
+        bodies = [{**RESERVE, "id": f"p{number}"} for number in range(4)]
+        return b"".join(
+            request(tenant, body) if number != 2 else request(tenant, body, path=PATH + "/")
+            for number, body in enumerate(bodies)
+        )
+
+    hot, plain = [await talk(tenant, [sent(tenant)], 4) for tenant in tenants]
+    assert hot == plain
+    assert [json.loads(one.partition(b"\r\n\r\n")[2])["id"] for one in hot] == [
+        f"ohre~p{number}" for number in range(4)
+    ]
+
+
+async def test_a_connection_is_used_again_and_again_on_either_road(tenants: tuple[Tenant, Tenant]) -> None:
+    tenant = tenants[0]
+    host, _, port = tenant.running.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for number in range(6):
+        path = PATH if number % 2 else PATH + "/"
+        writer.write(request(tenant, {**RESERVE, "id": f"k{number}"}, path=path))
+        assert b'"success"' in await answer(reader)
+    writer.close()
+    await writer.wait_closed()
+    assert taken.count("onhand/reserve") == 3
+
+
+async def test_a_client_that_goes_away_is_not_answered_and_its_reservation_stands(
+    tenants: tuple[Tenant, Tenant],
+) -> None:
+    tenant = tenants[0]
+    host, _, port = tenant.running.url.removeprefix("http://").partition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request(tenant, {**RESERVE, "id": "gone"}))
+    await writer.drain()
+    writer.transport.abort()
+    again = await tenant.post("onhand/reserve", {**RESERVE, "id": "gone"})
+    more = await tenant.post("onhand/reserve", {**RESERVE, "id": "next"})
+    assert again["processingStatus"] == more["processingStatus"] == "success"
+    assert again["afrQuantity"] - more["afrQuantity"] == 1
