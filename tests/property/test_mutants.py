@@ -73,6 +73,8 @@ MUTANTS = {
     "expired holds count": ("decide", "        lapse(book)\n    command_id", "        pass\n    command_id"),
     "a refused group leaves its changes": ("decide", "        step()\n", "        pass\n"),
     "somebody else's hold is drawn": ("holds", "book.holdings.oldest(at.key, measure, owner)", 'book.holdings.oldest(at.key, measure, "cart\\x1f\\x1f")'),
+    "a change by nothing leaves no trace": ("decide", "            trace(book, command)\n", "            pass\n"),
+    "what is held has no range": ("reservations", "if held > LEVEL_MAX or not fits", "if not fits"),
     "flow cannot reroute": ("flow", "if user != demand and user not in origin:", "if False:"),
 }  # fmt: skip
 
@@ -181,6 +183,23 @@ def check_others_holds_are_safe(code):
     unreserve = c.Unreserve(id="u", caller="web", product=BIKE, position=SMALL, measure=SOFT, quantity=5)
     expected = [Accepted, Reason.NOTHING_RESERVED, Reason.SHORTAGE]
     assert Bench(code).run(cart, unreserve, reserve("b", 6)) == expected
+
+
+def check_a_wipe_forgets_what_moved_nothing(code):
+    bench = Bench(code)
+    count = c.SetOnHand(id="s", caller="web", product=BIKE, position=SMALL, values=((ON_HAND, 10),))
+    wipe = c.Wipe(id="w", caller="ops", product=BIKE, place=SMALL.place)
+    assert [*bench.run(count), *bench.run(wipe), *bench.run(count)] == [Accepted, Accepted, Accepted]
+
+
+def check_what_is_held_stays_in_range(code):
+    bench = Bench(code)
+    most = reserve("a", (1 << 62) - 10, check=False)
+    down = c.ChangeOnHand(
+        id="d", caller="web", product=BIKE, position=SMALL, changes=((SOFT, 10 - (1 << 62)),)
+    )
+    expected = [Accepted, Accepted, Reason.OUT_OF_RANGE]
+    assert bench.run(most, down, reserve("b", 1 << 61, check=False)) == expected
 
 
 CHECKS: list[Callable[[SimpleNamespace], None]] = [
