@@ -59,6 +59,7 @@ class House:
     url: str
     """URL of the database, with its password if it has one: never to be shown."""
     pool: Database
+    """For everything but the lanes, which have connections of their own."""
     clock: Clock
     reader: Reader
     environments: Environments
@@ -79,7 +80,7 @@ async def opened(settings: Settings, tell: Tell) -> AsyncIterator[House]:
     """
     async with _database(settings, tell, visitor=False) as url:
         await _fit_schema(url, upgrade=settings.embedded or settings.migrate)
-        async with _built(settings, url, settings.pool_max) as house:
+        async with _built(settings, url, settings.pool_max - settings.lanes, settings.lanes) as house:
             yield house
 
 
@@ -92,7 +93,7 @@ async def visited(settings: Settings, tell: Tell) -> AsyncIterator[House]:
     """
     async with _database(settings, tell, visitor=True) as url:
         await _fit_schema(url, upgrade=settings.embedded)
-        async with _built(settings, url, VISITOR_CONNECTIONS) as house:
+        async with _built(settings, url, VISITOR_CONNECTIONS, 0) as house:
             yield house
 
 
@@ -149,25 +150,33 @@ async def _fit_schema(url: str, *, upgrade: bool) -> str:
 
 
 @asynccontextmanager
-async def _built(settings: Settings, url: str, connections: int) -> AsyncIterator[House]:
+async def _built(settings: Settings, url: str, connections: int, lanes: int) -> AsyncIterator[House]:
+    """The services over two pools, so that a crowd of queries never keeps a lane waiting for a connection."""
+    async with _pool(settings, url, min(2, connections), connections) as pool:
+        async with _pool(settings, url, lanes, max(1, lanes)) as lane_pool:
+            house = _build(settings, url, pool, lane_pool)
+            await house.environments.load()
+            yield house
+
+
+@asynccontextmanager
+async def _pool(settings: Settings, url: str, at_once: int, at_most: int) -> AsyncIterator[Database]:
     pool = await open_pool(
         url,
-        connections_min=min(settings.lanes + 1, connections),
-        connections_max=connections,
+        connections_min=at_once,
+        connections_max=at_most,
         statement_timeout_ms=settings.statement_timeout_ms,
         statement_cache=settings.statement_cache,
     )
     try:
-        house = _build(settings, url, pool)
-        await house.environments.load()
-        yield house
+        yield pool
     finally:
         await pool.close()
 
 
-def _build(settings: Settings, url: str, pool: Database) -> House:
+def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) -> House:
     clock, metrics = SystemClock(), Metrics()
-    reader, catalogue, store = PostgresReader(pool), PostgresCatalogue(pool), PostgresStore(pool)
+    reader, catalogue, store = PostgresReader(pool), PostgresCatalogue(pool), PostgresStore(lane_pool)
     limits = FlowLimits(settings.feasibility_cells_max, settings.feasibility_nodes_max)
     environments = Environments(catalogue, limits=limits)
     batcher = Batcher(

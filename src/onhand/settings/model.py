@@ -154,7 +154,7 @@ class Settings(BaseSettings):
     )
     pool_max: int = _knob(
         12,
-        "Connections to PostgreSQL. Each lane uses at most one at a time; the rest serve queries and jobs.",
+        "Connections to PostgreSQL. Each lane has one of its own; the rest serve queries and jobs.",
         group="database",
         unit="connections",
         ge=2,
