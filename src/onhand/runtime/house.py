@@ -152,11 +152,13 @@ async def _fit_schema(url: str, *, upgrade: bool) -> str:
 @asynccontextmanager
 async def _built(settings: Settings, url: str, connections: int, lanes: int) -> AsyncIterator[House]:
     """The services over two pools, so that a crowd of queries never keeps a lane waiting for a connection."""
-    async with _pool(settings, url, min(2, connections), connections) as pool:
-        async with _pool(settings, url, lanes, max(1, lanes)) as lane_pool:
-            house = _build(settings, url, pool, lane_pool)
-            await house.environments.load()
-            yield house
+    async with (
+        _pool(settings, url, min(2, connections), connections) as pool,
+        _pool(settings, url, lanes, max(1, lanes)) as lane_pool,
+    ):
+        house = _build(settings, url, pool, lane_pool)
+        await house.environments.load()
+        yield house
 
 
 @asynccontextmanager
