@@ -1,16 +1,15 @@
 import json
-import logging
-from collections.abc import Iterator
+import subprocess
+import sys
 
 import pytest
-import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
 from onhand.ports import BatchReport
-from onhand.telemetry import SECONDS, Durations, Metrics, configure_logging, redact
+from onhand.telemetry import SECONDS, Durations, Metrics, redact
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -107,41 +106,52 @@ def test_bulk_observation_equals_the_library_observing_one_by_one(batches):
     assert found == pytest.approx(expected)
 
 
-@pytest.fixture
-def logs(capsys) -> Iterator[None]:
-    """Put the logging of the test run back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-
-
-def test_json_logs_carry_events_of_both_kinds_without_secrets(logs, capsys):
-    configure_logging("json", "info")
-    structlog.get_logger("onhand.test").info(
-        "connected",
-        dsn="postgresql://app:hunter2@db/onhand",
-        client_secret="s3",
+def logged(program: str) -> list[str]:
+    """Standard error of a process of its own: logging is the property of a whole process."""
+    ended = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import logging, structlog\nfrom onhand.telemetry import configure_logging\n{program}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
-    logging.getLogger("uvicorn").warning("Authorization: Bearer abc.def")
-    logging.getLogger("uvicorn").debug("not shown")
-    first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    return ended.stderr.splitlines()
+
+
+def test_json_logs_carry_events_of_both_kinds_without_secrets():
+    lines = logged(
+        """
+configure_logging("json", "info")
+log = structlog.get_logger("onhand.test")
+log.info("connected", dsn="postgresql://app:hunter2@db/onhand", client_secret="s3")
+logging.getLogger("uvicorn").warning("Authorization: Bearer abc.def")
+logging.getLogger("uvicorn").debug("not shown")
+"""
+    )
+    first, second = map(json.loads, lines)
     assert first["event"] == "connected"
     assert first["dsn"] == "postgresql://app:[redacted]@db/onhand"
-    assert first["client_secret"] == "[redacted]"
+    assert first["client_secret"] == "[redacted]"  # noqa: S105 - what is shown instead of it
     assert (first["level"], first["logger"]) == ("info", "onhand.test")
     assert second["event"] == "Authorization: Bearer [redacted]"
 
 
-def test_console_logs_show_errors_with_their_cause(logs, capsys):
-    configure_logging("console", "INFO")
-    try:
-        int("wrong")
-    except ValueError:
-        structlog.get_logger("onhand.test").exception("failed", order="1")
-    text = capsys.readouterr().err
+def test_console_logs_show_errors_with_their_cause():
+    text = "\n".join(
+        logged(
+            """
+configure_logging("console", "INFO")
+try:
+    int("wrong")
+except ValueError:
+    structlog.get_logger("onhand.test").exception("failed", order="1")
+"""
+        )
+    )
     assert "failed" in text
     assert "ValueError" in text
 

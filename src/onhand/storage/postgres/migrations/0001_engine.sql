@@ -2,7 +2,8 @@
 --   * k is the shard key of a product, c that of a command id, d that of a document; each unique key of a
 --     partition table contains it, so that the same schema can be distributed later;
 --   * quantities are bigint, scaled by 1,000,000; times in hot tables are bigint microseconds since 1970;
---   * names are stored folded where they are compared, and as first seen where they are shown.
+--   * names are stored folded where they are compared, and as first seen where they are shown; keys compare
+--     by bytes ("C"), whatever the database's collation: faster, and the same order everywhere.
 
 -- Reference tables ------------------------------------------------------------------------------------------
 
@@ -70,8 +71,8 @@ CREATE TABLE job (
 CREATE TABLE product (
     k                bigint  NOT NULL,
     environment_no   integer NOT NULL,
-    organization_key text    NOT NULL,
-    product_key      text    NOT NULL,
+    organization_key text COLLATE "C"    NOT NULL,
+    product_key      text COLLATE "C"    NOT NULL,
     product_id       bigint  GENERATED ALWAYS AS IDENTITY,
     organization     text    NOT NULL,
     product          text    NOT NULL,
@@ -90,8 +91,8 @@ CREATE TABLE position (
     position_no    integer NOT NULL,
     environment_no integer NOT NULL,
     cell_no        integer NOT NULL,
-    place          text    NOT NULL,
-    key            text    NOT NULL,
+    place          text COLLATE "C"    NOT NULL,
+    key            text COLLATE "C"    NOT NULL,
     shown          jsonb   NOT NULL,
     set_at         bigint,
     PRIMARY KEY (k, product_id, position_no),
@@ -124,7 +125,7 @@ CREATE TABLE hold (
     reference   text    NOT NULL DEFAULT '',
     channel     text    NOT NULL DEFAULT '',
     order_key   text    NOT NULL DEFAULT '',
-    owner       text    NOT NULL DEFAULT '',
+    owner       text COLLATE "C"    NOT NULL DEFAULT '',
     caller      text    NOT NULL,
     expires_at  bigint,
     created_at  bigint  NOT NULL,
@@ -181,7 +182,7 @@ CREATE TABLE command_id (
     c              bigint   NOT NULL,
     environment_no integer  NOT NULL,
     kind           smallint NOT NULL,
-    id             text     NOT NULL,
+    id             text COLLATE "C"     NOT NULL,
     fingerprint    bigint   NOT NULL,
     accepted       bytea    NOT NULL,
     at             bigint   NOT NULL,
@@ -194,8 +195,8 @@ CREATE INDEX command_id_at ON command_id USING brin (at);
 CREATE TABLE document (
     d              bigint  NOT NULL,
     environment_no integer NOT NULL,
-    kind           text    NOT NULL,
-    id             text    NOT NULL,
+    kind           text COLLATE "C"    NOT NULL,
+    id             text COLLATE "C"    NOT NULL,
     version        bigint  NOT NULL,
     body           bytea   NOT NULL,
     PRIMARY KEY (d, environment_no, kind, id)
