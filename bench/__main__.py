@@ -57,7 +57,7 @@ def arguments(given: list[str]) -> argparse.Namespace:
     names = [name.strip().lower() for name in chosen.only.split(",") if name.strip()]
     unknown = [name for name in names if name not in known]
     if unknown:
-        parser.error(f"unknown goal {', '.join(unknown)}: choose of {', '.join(TARGETS)}")
+        parser.error(f"unknown goal {', '.join(unknown).upper()}: choose of {', '.join(TARGETS)}")
     every = list(TARGETS) if chosen.all else [name for name in TARGETS if name not in OPTIONAL]
     chosen.goals = [known[name] for name in names] or every
     return chosen
