@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -82,7 +83,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
         )
     except OSError as error:
         raise StoreUnavailable(
-            f"Cannot listen on {settings.host}:{settings.port}: {error.strerror or error}. "
+            f"Cannot listen on {settings.host}:{settings.port}: {os.strerror(error.errno) if error.errno else error}. "
             "Is onhand running already? Choose another port with --port (0 takes a free one)."
         ) from error
     with listener:
