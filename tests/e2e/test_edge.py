@@ -186,6 +186,8 @@ async def test_openapi_and_docs(running: Running) -> None:
     assert "http://" not in page.text
     assert "https://" not in page.text
     assert 'id="shortage"' in page.text
+    assert "<code>/api/environment</code>" in page.text
+    assert "`" not in page.text
 
 
 def test_committed_description_is_current() -> None:

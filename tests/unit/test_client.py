@@ -200,3 +200,9 @@ def test_quantities_of_a_query_are_exact(serve):
     with Client(server.url, "shop") as onhand:
         rows = onhand.send(calls.index_query(organization="u"))
     assert rows[0].quantities["iv"]["onhand"] == Decimal("0.1")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "127.0.0.1:8300", "ftp://host", "http://", ""])
+def test_what_is_no_address_is_a_wrong_request_and_not_a_lost_answer(url):
+    with pytest.raises(RequestFault, match="no address of a service"):
+        Client(url, "shop")

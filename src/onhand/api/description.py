@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from html import escape
 from typing import Any, Final
@@ -33,8 +34,12 @@ summary{cursor:pointer;overflow-wrap:anywhere}code,pre{font:.9em ui-monospace,mo
 pre{overflow:auto;background:var(--back);border:1px solid var(--line);border-radius:.4rem;padding:.75rem}
 b.method{display:inline-block;min-width:4.2rem;font:700 .8em ui-monospace,monospace;color:var(--mark)}
 table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.35rem .6rem;border-bottom:1px solid var(--line);
-vertical-align:top}:target{outline:2px solid var(--mark)}:focus-visible{outline:2px solid var(--mark);outline-offset:2px}
+vertical-align:top}summary span{color:var(--soft);margin-left:.75rem}h3{font-size:1rem;margin:1rem 0 .4rem}
+.wide{overflow-x:auto}:target{outline:2px solid var(--mark)}:focus-visible{outline:2px solid var(--mark);outline-offset:2px}
+@media(max-width:45rem){b.method{min-width:0;margin-right:.4rem}summary span{display:block;margin:.2rem 0 0 1.1rem}}
 """
+
+_CODE: Final = re.compile(r"`([^`]+)`")
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +59,7 @@ def page() -> bytes:
             '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" '
             f'content="width=device-width,initial-scale=1"><title>onhand API</title><style>{STYLE}</style></head><body>'
         ),
-        f"<h1>onhand API</h1><p>{escape(document['info']['description'])}</p>",
+        f"<h1>onhand API</h1><p>{_prose(document['info']['description'])}</p>",
         '<p>Machine-readable: <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1).</p>',
         '<nav aria-label="Sections">',
         *(f'<a href="#{_anchor(tag["name"])}">{escape(tag["name"])}</a>' for tag in document["tags"]),
@@ -87,17 +92,19 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
     scope = operation["security"][0]["token"][0] if operation["security"] else ""
     rows = "".join(
         f"<tr><td><code>{escape(one['name'])}</code></td><td>{escape(one['in'])}</td>"
-        f"<td>{escape(one.get('description', ''))}</td></tr>"
+        f"<td>{_prose(one.get('description', ''))}</td></tr>"
         for one in operation["parameters"]
     )
     parameters = (
-        f"<table><tr><th>Parameter</th><th>In</th><th>Meaning</th></tr>{rows}</table>" if rows else ""
+        f'<div class="wide"><table><tr><th>Parameter</th><th>In</th><th>Meaning</th></tr>{rows}</table></div>'
+        if rows
+        else ""
     )
     body = operation.get("requestBody", {}).get("content", {})
     good = next(iter(operation["responses"].values())).get("content", {})
     return (
         f'<details id="{escape(operation["operationId"])}"><summary><b class="method">{method.upper()}</b> '
-        f"<code>{escape(path)}</code> {escape(operation['summary'])}</summary>"
+        f"<code>{escape(path)}</code><span>{_prose(operation['summary'])}</span></summary>"
         f"<p>{f'Scope <code>{escape(scope)}</code>' if scope else 'Open to everybody'}</p>"
         f"{parameters}{_shape('Body', body, document)}{_shape('Answer', good, document)}</details>"
     )
@@ -135,14 +142,19 @@ def _errors() -> str:
     rows = [(code, status, title) for code, (status, title) in ((str(r), v) for r, v in REFUSALS.items())]
     rows += [(one.code, one.status, f"{one.title}. {one.detail}") for one in FAULTS.values()]
     lines = "".join(
-        f'<tr id="{escape(code)}"><td><code>{escape(code)}</code></td><td>{status}</td><td>{escape(text)}</td></tr>'
+        f'<tr id="{escape(code)}"><td><code>{escape(code)}</code></td><td>{status}</td><td>{_prose(text)}</td></tr>'
         for code, status, text in rows
     )
     return (
         '<h2 id="errors">Errors</h2><p>Native operations answer with RFC 9457 problem details; '
         "<code>code</code> is one of these.</p>"
-        f"<table><tr><th>Code</th><th>Status</th><th>Meaning</th></tr>{lines}</table>"
+        f'<div class="wide"><table><tr><th>Code</th><th>Status</th><th>Meaning</th></tr>{lines}</table></div>'
     )
+
+
+def _prose(text: str) -> str:
+    """A text of the description as HTML: what stands between backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
 def _anchor(text: str) -> str:

@@ -6,10 +6,36 @@ import base64
 import binascii
 from urllib.parse import parse_qsl, unquote_plus
 
-from onhand.api.compat.decoding import lower_keys, read_json
+import msgspec
+
+from onhand.api.compat.decoding import Unreadable, lower_keys, read_json
 from onhand.api.exchange import Call, Reply, json_reply
 from onhand.api.services import Services
 from onhand.service.access import SCOPES, Forbidden, Unauthenticated
+
+
+class ExchangeRequest(msgspec.Struct):
+    """Body of the exchange; names in any case, further fields are ignored."""
+
+    client_assertion: str
+    context: str
+    grant_type: str = "client_credentials"
+
+
+class TokenAnswer(msgspec.Struct):
+    """What a token endpoint gives."""
+
+    access_token: str
+    token_type: str
+    expires_in: int
+
+
+class TokenError(msgspec.Struct):
+    """Why a token endpoint gives nothing (RFC 6749, 5.2)."""
+
+    error: str
+    error_description: str
+
 
 NO_STORE = ((b"cache-control", b"no-store"),)
 
@@ -36,7 +62,10 @@ async def first_hop(call: Call, services: Services) -> Reply:
 
 async def exchange(call: Call, services: Services) -> Reply:
     """POST `/token` and `/securityservice/token`: a first-hop token for an access token."""
-    body = lower_keys(read_json(call.body))
+    try:
+        body = lower_keys(read_json(call.body))
+    except Unreadable as error:
+        return _error(400, "invalid_request", str(error))
     assertion, context = body.get("client_assertion"), body.get("context")
     if not isinstance(assertion, str) or not isinstance(context, str):
         return _error(400, "invalid_request", "client_assertion and context must be texts.")

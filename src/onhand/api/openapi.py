@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from onhand import __version__
+from onhand.api.oauth import TokenAnswer, TokenError
 from onhand.api.problems import Problem
 from onhand.api.route import Route
 from onhand.service.access import SCOPES
@@ -21,6 +22,15 @@ Schema = dict[str, Any]
 
 _REF: Final = "#/components/schemas/{name}"
 _PLACEHOLDER: Final = re.compile(r"{(\w+)}")
+_REFUSAL: Final = {
+    "application/json": {
+        "schema": {
+            "type": "object",
+            "properties": {"statusCode": {"type": "integer"}, "message": {"type": "string"}},
+            "required": ["statusCode", "message"],
+        }
+    }
+}
 _DECIMAL: Final = {"type": "string", "format": "decimal"}
 
 ABOUT: Final = (
@@ -40,7 +50,7 @@ WORDS: Final = {
 def build(routes: Sequence[Route]) -> Schema:
     """The description of these routes."""
     shapes = [shape for route in routes for shape in (route.body, route.answer) if shape is not None]
-    _, components = msgspec.json.schema_components([*shapes, Problem], ref_template=_REF)
+    _, components = msgspec.json.schema_components([*shapes, Problem, TokenError], ref_template=_REF)
     paths: dict[str, Schema] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -122,7 +132,17 @@ def _responses(route: Route) -> Schema:
         problem = {"application/problem+json": {"schema": _schema(Problem)}}
         found["default"] = {"description": "A problem (RFC 9457); `code` says which.", "content": problem}
     elif route.surface == "compat":
-        found["default"] = {"description": "An error with `statusCode` and `message`."}
+        found["default"] = {"description": "An error with `statusCode` and `message`.", "content": _REFUSAL}
+    elif route.answer is TokenAnswer:
+        found["default"] = {
+            "description": "An error of OAuth 2.0.",
+            "content": {
+                "application/json": {"schema": _schema(TokenError)},
+                "application/problem+json": {"schema": _schema(Problem)},
+            },
+        }
+    elif route.path == "/readyz":
+        found["503"] = {"description": "Requests cannot be taken; `parts` says why."}
     return found
 
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import msgspec
@@ -62,7 +62,12 @@ class _Conversation:
     """What both clients know: address, token, how to judge an answer."""
 
     def __init__(self, url: str, environment: str, credentials: Credentials, attempts_max: int) -> None:
-        self.url = url.rstrip("/")
+        self.url = url.strip().rstrip("/")
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise RequestFault(
+                f"{url!r} is no address of a service; write it like http://127.0.0.1:8300 (--url or ONHAND_URL)."
+            )
         self.attempts_max = attempts_max
         # Reading the certificates of the machine takes longer than a request; plain HTTP does not need them.
         self.verify = self.url.startswith("https:")
