@@ -102,4 +102,7 @@ async def test_I08_environment_id_is_taken_over(tenant: Make) -> None:
         await iv.running.http.post("/api/environment/new/onhand/indexquery", json=body, headers=headers)
     ).json()
     assert rows[0]["quantities"]["iv"]["onhand"] == 3
-    assert (await iv.send("GET", "configuration")).status_code == 404
+    # The client went along to the new id, so its old token opens nothing; and the old environment is gone.
+    assert (await iv.send("GET", "configuration")).status_code == 403
+    headers = {"Authorization": f"Bearer {await iv.running.token('*', client='all')}"}
+    assert (await iv.running.http.get(iv.path("configuration"), headers=headers)).status_code == 404
