@@ -15,7 +15,7 @@ from typing import Final
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Router
 from starlette.routing import Route as StarletteRoute
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from onhand.api import problems
 from onhand.api.exchange import Reply
@@ -108,13 +108,9 @@ class Dispatcher:
         self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], body: bytes
     ) -> tuple[Reply, bytes]:
         """The answer of a hot route to a request that is there as a whole, and the request's id."""
-
-        async def receive() -> Message:
-            return {"type": "http.request", "body": body}
-
         identity = request_id()
         scope = {"path": environment, "headers": headers, "query_string": b""}
-        reply = await self._pipeline.run(route, scope, receive, {"environment": environment}, identity)
+        reply = await self._pipeline.run(route, scope, body, {"environment": environment}, identity)
         return reply, identity
 
     async def _compatible(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:

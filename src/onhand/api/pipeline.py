@@ -53,16 +53,21 @@ class Pipeline:
         self._rates = Rates(services.limits.requests_per_second_max, services.limits.burst_requests)
 
     async def run(
-        self, route: Route, scope: Scope, receive: Receive, parameters: dict[str, str], request_id: bytes
+        self,
+        route: Route,
+        scope: Scope,
+        source: Receive | bytes,
+        parameters: dict[str, str],
+        request_id: bytes,
     ) -> Reply:
-        """The answer of a route to a request.
+        """The answer of a route to a request; `source` is its body, or where that comes from.
 
         Raises:
             Disconnected: nobody is left to answer.
         """
         reason = ""
         try:
-            reply = await self._run(route, scope, receive, parameters)
+            reply = await self._run(route, scope, source, parameters)
         except (Disconnected, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - the one place where everything ends
@@ -71,7 +76,9 @@ class Pipeline:
         self._services.on_request(route.label, str(reply.status), reason)
         return reply
 
-    async def _run(self, route: Route, scope: Scope, receive: Receive, parameters: dict[str, str]) -> Reply:
+    async def _run(
+        self, route: Route, scope: Scope, source: Receive | bytes, parameters: dict[str, str]
+    ) -> Reply:
         headers: list[tuple[bytes, bytes]] = scope["headers"]
         environment = parameters.get("environment", "").lower()
         authorization, length = None, None
@@ -81,15 +88,10 @@ class Pipeline:
             elif name == b"content-length":
                 length = value
         principal = await self._admitted(route, environment, authorization) if route.scope else NOBODY
-        if len(scope["query_string"]) > self._limits.query_bytes_max:
-            raise EdgeProblem(
-                414, "query-too-long", f"A query has at most {self._limits.query_bytes_max} bytes."
-            )
-        if b"%00" in scope["query_string"] or "\0" in scope["path"]:
-            raise EdgeProblem(400, "invalid-query", "The URL has a NUL character, which cannot be stored.")
+        self._check_target(scope)
         body = EMPTY
         if route.reads_body:
-            body = await self._body(receive, length)
+            body = self._within(source) if isinstance(source, bytes) else await self._body(source, length)
         call = Call(
             route.method, principal, None, environment, body, scope["query_string"], parameters, headers
         )
@@ -105,6 +107,19 @@ class Pipeline:
             # What was cut off in the middle may have been recorded, unless the route only reads.
             reads = route.method == "GET" or route.scope in (None, "onhand:read")
             raise (DeadlineExceeded(text) if reads else OutcomeUnknown(text)) from error
+
+    def _check_target(self, scope: Scope) -> None:
+        if len(scope["query_string"]) > self._limits.query_bytes_max:
+            raise EdgeProblem(
+                414, "query-too-long", f"A query has at most {self._limits.query_bytes_max} bytes."
+            )
+        if b"%00" in scope["query_string"] or "\0" in scope["path"]:
+            raise EdgeProblem(400, "invalid-query", "The URL has a NUL character, which cannot be stored.")
+
+    def _within(self, body: bytes) -> bytes:
+        if len(body) > self._limits.body_bytes_max:
+            raise _too_large(self._limits.body_bytes_max)
+        return body
 
     async def _body(self, receive: Receive, length: bytes | None) -> bytes:
         try:

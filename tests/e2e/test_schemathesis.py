@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.serving import serving
 
-DESCRIPTION = json.loads((Path(__file__).parents[3] / "docs" / "openapi.json").read_text(encoding="utf-8"))
+DESCRIPTION = json.loads((Path(__file__).parents[2] / "docs" / "openapi.json").read_text(encoding="utf-8"))
 ENVIRONMENT = "fuzzed"
 NOT_DONE = frozenset({501, 503})
 EXAMPLES = 6
