@@ -27,12 +27,13 @@ async def test_post_adds_put_sets_and_the_ledger_tells(shop: Tenant) -> None:
     assert (await shop.native("PUT", "on-hand", counted)).json()["stale"] is False
     older = {**counted, "modifiedAt": "2026-02-01T00:00:00Z", "quantities": {"iv": {"onhand": 3}}}
     assert (await shop.native("PUT", "on-hand", older)).json()["stale"] is True
-    page = (await shop.native("GET", "movements?organizationId=org&productId=P&limit=2")).json()
+    page = (await shop.native("GET", "movements?organizationId=org&productId=P&limit=3")).json()
     assert [(one["kind"], one["delta"], one["level"]) for one in page["items"]] == [
+        ("set", 0, 7),  # the stale count: accepted, without effect, and still on record
         ("set", -5.5, 7),
         ("change", 2.5, 12.5),
     ]
-    assert [one["sequence"] for one in page["items"]] == [3, 2]
+    assert [one["sequence"] for one in page["items"]] == [4, 3, 2]
     rest = (await shop.native("GET", f"movements?organizationId=org&productId=P&after={page['next']}")).json()
     assert [one["commandId"] for one in rest["items"]] == ["seed"]
     assert rest["items"][0]["caller"] == "client of shop"
