@@ -1,7 +1,7 @@
 """A decision as the arguments of `commit_batch`: one array for each column, rows of a table aligned.
 
-Rows are sorted by product, so that neighbouring index entries are written together; levels whose row was read
-are updated, the others are upserted.
+Rows come in the order in which they were decided, but for command ids, which are sorted: two batches that bring the same
+ids wait for each other in one direction only. Levels whose row was read are updated, the others are upserted.
 """
 
 from __future__ import annotations
