@@ -12,6 +12,7 @@ import msgspec
 from onhand.core import stock
 from onhand.core.commands import Kind
 from onhand.core.keys import Dimensions, ProductKey
+from onhand.core.orders.postings import PostingFilter
 from onhand.core.snapshot import Decision, Reads, Snapshot
 
 StockRow = stock.StockRow
@@ -240,6 +241,29 @@ class Reader(Protocol):
 
     async def audit(self, products: Sequence[ProductKey]) -> list[ProductAudit]:
         """What `verify` compares, read in one repeatable-read transaction."""
+
+
+class Items(Protocol):
+    """Reads of inventory items. They take no locks."""
+
+    async def postings(self, which: PostingFilter, after: str | None, limit: int) -> Page:
+        """Movements of the two measures with the levels of the item after each (`Posting`), newest first.
+
+        Commands whose transactions are documents are left out.
+        """
+
+    async def count_postings(self, which: PostingFilter, limit: int) -> int:
+        """How many transactions they make, counted up to the limit."""
+
+    async def products(
+        self,
+        environment: int,
+        places: tuple[str, ...] | None,
+        since: datetime | None,
+        after: str | None,
+        limit: int,
+    ) -> Page:
+        """Products (`ProductKey`) that ever had stock at the places; with `since`, a movement there from then on."""
 
 
 # Catalogue: configuration, access, jobs ----------------------------------------------------------------------
