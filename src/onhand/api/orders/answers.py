@@ -105,7 +105,7 @@ class Paging(msgspec.Struct, frozen=True):
     limit: int
 
 
-def paging(services: Services, cursor: str | None, limit: Json) -> Paging:
+def paging(services: Services, cursor: Json, limit: Json) -> Paging:
     """The page of a listing; `limit` is a number or its text.
 
     Raises:
