@@ -20,9 +20,11 @@ from onhand.service.access import SCOPES, Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
 from onhand.storage.postgres.catalogue import PostgresCatalogue
+from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
@@ -160,6 +162,7 @@ async def serving(
         queries=Queries(reader, environments, clock),
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
+        erp=erp_side(PostgresDocuments(pool), reader, batcher, environments, clock, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         reader=reader,
         clock=clock,

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from onhand.api.compat import fingerprints, translate
+from onhand.api.compat import translate
 from onhand.api.compat.translate import Asker
 from onhand.api.compat.wire import OnHandBody
 from onhand.api.exchange import Call, Reply, json_reply
@@ -22,6 +22,7 @@ from onhand.api.native.wire import ErpAnswer, ErpEvent, ErpOffset, ErpResult, Of
 from onhand.api.problems import FAULTS, EdgeProblem
 from onhand.api.services import Services
 from onhand.core.commands import Group, GroupMember, Kind, Offset
+from onhand.core.digest import digest
 from onhand.core.erp import targets
 from onhand.core.erp.figures import ERP_SOURCE
 from onhand.core.erp.targets import HoldFacts, Mismatch
@@ -97,7 +98,7 @@ class EventMaker:
             change = translate.on_hand(rules, body, asker, Kind.ERP)
             if isinstance(change, Rejected):
                 return change
-            offsets = fingerprints.digest(change.fingerprint, msgspec.to_builtins(event.offsets))
+            offsets = digest(change.fingerprint, msgspec.to_builtins(event.offsets))
             commands.append(msgspec.structs.replace(change, fingerprint=offsets))
         for number, offset in enumerate(event.offsets):
             made = self._offset(rules, body, number, offset)
@@ -138,7 +139,7 @@ class EventMaker:
             return target.why
         return Offset(
             id=asker.id,
-            fingerprint=fingerprints.digest(
+            fingerprint=digest(
                 "offset", offset.hold_id, offset.reservation_id, quantity, subject.key.product, node.key
             ),
             caller=self.client,

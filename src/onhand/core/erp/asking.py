@@ -7,6 +7,7 @@ import msgspec
 from onhand.core.erp.lines import AdjustmentSource, Dimensions, Event, Figures, Line, Reservation
 from onhand.core.erp.parameters import BlockLevel, LineKind, Parameters
 from onhand.core.erp.statuses import Status
+from onhand.core.outcomes import Rejected
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +57,12 @@ class MoveAsked(Message, frozen=True, kw_only=True):
     dimensions: Dimensions = {}
     """What the ERP knows more precisely now, such as the batch."""
     figures: Figures | None = None
+
+
+class Spoiled(Message, frozen=True, kw_only=True):
+    """A message that cannot be understood. It uses its number up like any other that is refused."""
+
+    why: Rejected
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):

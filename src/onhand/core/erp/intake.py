@@ -13,7 +13,7 @@ import msgspec
 
 from onhand.core.commands import Document, DocumentKey, DocumentWrite
 from onhand.core.erp import lines, sources
-from onhand.core.erp.asking import LineAsked, Message, MoveAsked, Said, Setting
+from onhand.core.erp.asking import LineAsked, Message, MoveAsked, Said, Setting, Spoiled
 from onhand.core.erp.lines import Line
 from onhand.core.erp.moving import change_line, move, open_line
 from onhand.core.erp.sources import RefusedMessage, Source
@@ -22,7 +22,7 @@ from onhand.core.outcomes import Reason, Rejected
 MESSAGES_MAX: Final = 512
 """Messages of one request."""
 
-Asked = LineAsked | MoveAsked
+Asked = LineAsked | MoveAsked | Spoiled
 Answer = Said | Rejected
 
 
@@ -106,6 +106,8 @@ class _Desk:
         """Apply one message to its line; a refusal leaves the line as it was."""
         body = self._bodies[message.line_id]
         setting = self._setting
+        if isinstance(message, Spoiled):
+            return message.why
         if isinstance(message, LineAsked):
             said = change_line(lines.decode(body), message, setting) if body else open_line(message, setting)
         elif body:
@@ -120,6 +122,8 @@ class _Desk:
     def repeat(self, message: Asked) -> Answer:
         """A number that was used before: the same answer, or a refusal when the line knows it with another content."""
         body = self._bodies[message.line_id]
+        if isinstance(message, Spoiled):
+            return message.why
         if not body:
             return _unknown(message)
         line = lines.decode(body)

@@ -35,6 +35,8 @@ def open_line(asked: LineAsked, setting: Setting) -> Said | Rejected:
     status = asked.status or Status.ON_ORDER
     if status is Status.CANCELLED:
         return Rejected(Reason.ILLEGAL_MOVE, "A line cannot begin as cancelled.")
+    if asked.quantity <= 0:
+        return Rejected(Reason.INVALID_QUANTITY, "The quantity of a new line must be above zero.")
     line = Line(
         line_id=asked.line_id,
         order_id=asked.order_id,

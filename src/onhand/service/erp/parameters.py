@@ -17,11 +17,14 @@ from onhand.core.erp.linting import problems
 from onhand.core.erp.parameters import Parameters
 from onhand.core.outcomes import GroupOutcome, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import Documents
+from onhand.ports import DocumentRow, Documents
 from onhand.service.batcher import Batcher
 
 KIND: Final = "erp-parameters"
 ENVIRONMENTS_MAX: Final = 1_000
+
+WAKE_AFTER_US: Final = 5_000_000
+"""After so long every process uses the new parameters: then lines that waited while the synchronisation was off are woken."""
 
 _decoder = msgspec.json.Decoder(Parameters)
 _encode = msgspec.json.Encoder().encode
@@ -92,7 +95,8 @@ class ErpParameters:
         def finish(concluded: Concluded) -> Sequence[DocumentWrite]:
             nonlocal stored
             stored = concluded.documents[0].version if expected is None else expected
-            return (DocumentWrite(key, stored, body),)
+            wake = concluded.now + WAKE_AFTER_US if parameters.sync_enabled else None
+            return (DocumentWrite(key, stored, body, due_at=wake),)
 
         outcome = await self._batcher.submit(
             rules, lambda _: Group(commands=(), documents=(key,), finish=finish)
@@ -101,6 +105,13 @@ class ErpParameters:
             return Unfit(stale=True)
         self._keep(rules, parameters)
         return Saved(parameters, (stored or 0) + 1, found)
+
+    async def woken(self, rules: Rules, row: DocumentRow) -> None:
+        """Note that the lines of an environment were woken, unless its parameters were saved again meanwhile."""
+        write = DocumentWrite(row.key, row.version, row.body)
+        await self._batcher.submit(
+            rules, lambda _: Group(commands=(), documents=(row.key,), finish=lambda _: (write,))
+        )
 
     def _keep(self, rules: Rules, parameters: Parameters) -> None:
         if len(self._known) >= ENVIRONMENTS_MAX:

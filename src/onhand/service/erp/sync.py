@@ -32,6 +32,7 @@ from onhand.core.rules import Rules
 from onhand.ports import Clock, DocumentRow, Documents
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp import parameters as parameters_of
 from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import ErpLines
 from onhand.service.erp.parameters import ErpParameters
@@ -93,6 +94,7 @@ class ErpSync:
 
     async def run(self) -> Report:
         """Post what is due, of all environments. The schedule calls it."""
+        await self._wake_due()
         total = Report()
         while total.posted + total.failed < self._lines_max:
             rows = await self._documents.due(lines.KIND, self._clock.now_us(), PAGE)
@@ -120,6 +122,13 @@ class ErpSync:
             if after is None:
                 break
         return total
+
+    async def _wake_due(self) -> None:
+        """Wake the lines of environments whose parameters were saved with the synchronisation switched on."""
+        for row in await self._documents.due(parameters_of.KIND, self._clock.now_us(), PAGE):
+            rules = await self._environments.numbered(row.key.environment)
+            await self.wake(rules)
+            await self._parameters.woken(rules, row)
 
     async def wake(self, rules: Rules) -> int:
         """Make everything that waits in an environment due, after its synchronisation was switched on."""
