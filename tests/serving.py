@@ -23,6 +23,7 @@ from onhand.service.environments import Environments
 from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.rates import Rates
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.pool import open_pool
@@ -147,6 +148,7 @@ async def serving(
     catalogue, reader = PostgresCatalogue(pool), PostgresReader(pool)
     environments = Environments(catalogue, refresh_seconds=0.0)
     batcher = Batcher(PostgresStore(pool), environments, clock, probe=metrics)
+    documents = PostgresDocuments(pool)
     jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
 
     def page() -> tuple[bytes, str]:
@@ -162,8 +164,9 @@ async def serving(
         queries=Queries(reader, environments, clock),
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
-        erp=erp_side(PostgresDocuments(pool), reader, batcher, environments, clock, refresh_seconds=0.0),
+        erp=erp_side(documents, reader, batcher, environments, clock, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
+        rates=Rates(documents, batcher),
         reader=reader,
         clock=clock,
         metrics=page,

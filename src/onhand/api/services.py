@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from onhand.service.erp.side import ErpSide
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
+    from onhand.service.workflow.rates import Rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Services:
     auditor: Auditor
     access: Access
     erp: ErpSide
+    rates: Rates
     reader: Reader
     clock: Clock
     metrics: Callable[[], tuple[bytes, str]]

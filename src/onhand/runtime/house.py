@@ -28,6 +28,7 @@ from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSetting
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.rates import Rates
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
 from onhand.storage.postgres.catalogue import PostgresCatalogue
@@ -72,6 +73,7 @@ class House:
     auditor: Auditor
     access: Access
     erp: ErpSide
+    rates: Rates
     metrics: Metrics
 
 
@@ -212,6 +214,7 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
         erp=erp_side(documents, reader, batcher, environments, clock),
+        rates=Rates(documents, batcher),
         metrics=metrics,
     )
 

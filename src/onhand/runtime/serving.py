@@ -141,6 +141,7 @@ def _services(settings: Settings, house: House) -> Services:
         auditor=house.auditor,
         access=house.access,
         erp=house.erp,
+        rates=house.rates,
         reader=house.reader,
         clock=house.clock,
         metrics=metrics,
