@@ -1,0 +1,1 @@
+"""Orders and their workflow: values and pure decisions."""
