@@ -22,7 +22,13 @@ from typing import Literal
 
 import msgspec
 
-from onhand.core.orders.configuration import InventorySettings, OrderSettings, OrderType, Warehouse, WorkflowStep
+from onhand.core.orders.configuration import (
+    InventorySettings,
+    OrderSettings,
+    OrderType,
+    Warehouse,
+    WorkflowStep,
+)
 from onhand.core.orders.model import Order, OrderLine, Shipment
 from onhand.core.orders.moves import Applied, ItemRef, LineRef, Move
 from onhand.core.orders.record import LedgerRow
@@ -121,7 +127,7 @@ class Facts:
     orders: OrderSettings
     inventory: InventorySettings
     warehouses: Mapping[str, Warehouse]
-    """By code in upper case."""
+    """By folded code, like `Workflows.warehouses`."""
     stock: Mapping[ItemRef, Stocked] = field(default_factory=dict)
     """What `StepSpec.needs` asked for."""
     done: frozenset[str] = frozenset()
@@ -197,6 +203,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     continues: str
 
 
+NO_EFFECTS = Effects()
+
+
 def _no_needs(_facts: Facts) -> Iterable[ItemRef]:
     return ()
 
@@ -213,7 +222,7 @@ class StepSpec:
     """Where the editor offers it; empty: everywhere. A hint, never a gate."""
     hidden: bool = False
     properties: tuple[Property, ...] = ()
-    effects: Effects = Effects()
+    effects: Effects = NO_EFFECTS
     behaviour: str = ""
     """What it does, in a few paragraphs of Markdown."""
     prerequisites: tuple[str, ...] = ()
