@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from onhand.core.rules import Limits as FlowLimits
-from onhand.ports import Clock, Reader
+from onhand.ports import Clock, Documents, Reader
 from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
@@ -27,9 +27,11 @@ from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSetting
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.rates import Rates
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
 from onhand.storage.postgres.catalogue import PostgresCatalogue
+from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.embedded import EmbeddedServer, EmbeddedServerError, reachable_data_directory
 from onhand.storage.postgres.pool import Database, open_pool
 from onhand.storage.postgres.reader import PostgresReader
@@ -62,12 +64,14 @@ class House:
     """For everything but the lanes, which have connections of their own."""
     clock: Clock
     reader: Reader
+    documents: Documents
     environments: Environments
     batcher: Batcher
     queries: Queries
     jobs: Jobs
     auditor: Auditor
     access: Access
+    rates: Rates
     metrics: Metrics
 
 
@@ -193,18 +197,21 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         conflict_retries=settings.conflict_retries,
         drain_seconds=settings.shutdown_seconds,
     )
+    documents = PostgresDocuments(pool)
     return House(
         settings=settings,
         url=url,
         pool=pool,
         clock=clock,
         reader=reader,
+        documents=documents,
         environments=environments,
         batcher=batcher,
         queries=Queries(reader, environments, clock),
         jobs=Jobs(reader, catalogue, batcher, environments, clock, probe=metrics),
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
+        rates=Rates(documents, batcher),
         metrics=metrics,
     )
 
