@@ -101,12 +101,20 @@ REFUSALS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.UNKNOWN_HOLD: (404, "The reservation does not exist"),
     Reason.HOLD_CLOSED: (409, "The reservation is closed"),
     Reason.HOLD_TOO_SMALL: (409, "Less remains than was asked for"),
+    Reason.HOLD_OF_ANOTHER_ORDER: (409, "The reservation belongs to another order"),
     Reason.PAYLOAD_MISMATCH: (422, "The key was used with another body"),
     Reason.DUPLICATE_ID: (409, "The key was already used"),
     Reason.STALE_DOCUMENT: (409, "Somebody else changed the document"),
     Reason.GROUP_MEMBER_REFUSED: (409, "Another part of the group was refused"),
     Reason.TOO_COMPLEX: (422, "The reservations of the product are too many to decide"),
     Reason.OUT_OF_RANGE: (422, "The quantity leaves the range"),
+    Reason.UNKNOWN_LINE: (404, "The order line does not exist"),
+    Reason.UNKNOWN_TRANSACTION: (404, "The line has no such transaction"),
+    Reason.ILLEGAL_MOVE: (409, "The line cannot move to that status"),
+    Reason.SEQUENCE_GAP: (409, "Earlier messages of the source are missing"),
+    Reason.EXTERNALLY_RESERVED: (409, "The line was reserved in another system"),
+    Reason.SOFT_RESERVATION_MISSING: (409, "The line has no soft reservation"),
+    Reason.LIMIT_REACHED: (422, "The line has too many parts"),
 }
 """Status and title on the native surface; a test holds that each reason is here."""
 

@@ -12,6 +12,7 @@ from onhand.api.exchange import Json
 from onhand.api.native import administration, configuration, erp, reservations, stock, wire
 from onhand.api.native import wire_administration as rights
 from onhand.api.route import COMPAT, NATIVE, Handler, Route
+from onhand.api.routes_erp import ERP_ROUTES
 from onhand.api.routes_orders import ORDER_ROUTES
 
 READ, STOCK, HOLD, CONFIG, ERP, ADMIN = (
@@ -160,7 +161,7 @@ NATIVE_ROUTES: Final[tuple[Route, ...]] = (
             body=wire.ReservationRequest, answer=wire.ReservationTaken, status=201, headers=_KEY, untimed=True),
     _native("GET", "reservations", reservations.listing, READ, "Reservations", "List reservations, newest first.",
             answer=wire.ReservationPage,
-            query=("organizationId", "productId", "reference", "channel", "open", "state", "after", "limit")),
+            query=("organizationId", "productId", "reference", "channel", "order", "open", "state", "after", "limit")),
     _native("GET", "reservations/{holdId}", reservations.read, READ, "Reservations", "Read a reservation.",
             answer=wire.Reservation),
     _native("DELETE", "reservations/{holdId}", reservations.delete, HOLD, "Reservations",
@@ -219,4 +220,6 @@ NATIVE_ROUTES: Final[tuple[Route, ...]] = (
             "Refuse a client from now on.", status=204),
 )  # fmt: skip
 
-ROUTES: Final[tuple[Route, ...]] = (*HEALTH, *DOCS, *TOKENS, *COMPATIBLE, *NATIVE_ROUTES, *ORDER_ROUTES)
+ROUTES: Final[tuple[Route, ...]] = (
+    *HEALTH, *DOCS, *TOKENS, *COMPATIBLE, *NATIVE_ROUTES, *ORDER_ROUTES, *ERP_ROUTES,
+)  # fmt: skip

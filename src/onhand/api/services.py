@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from onhand.service.auditor import Auditor
     from onhand.service.batcher import Batcher
     from onhand.service.environments import Environments
+    from onhand.service.erp.side import ErpSide
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
     from onhand.service.workflow.rates import Rates
@@ -56,6 +57,7 @@ class Services:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    erp: ErpSide
     rates: Rates
     reader: Reader
     clock: Clock

@@ -23,6 +23,7 @@ from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.side import ErpSide, erp_side
 from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSettings
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
@@ -71,6 +72,7 @@ class House:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    erp: ErpSide
     rates: Rates
     metrics: Metrics
 
@@ -211,6 +213,7 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         jobs=Jobs(reader, catalogue, batcher, environments, clock, probe=metrics),
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
+        erp=erp_side(documents, reader, batcher, environments, clock),
         rates=Rates(documents, batcher),
         metrics=metrics,
     )
