@@ -28,6 +28,7 @@ from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSetting
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.configurations import Configurations
 from onhand.service.workflow.rates import Rates
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
@@ -74,6 +75,7 @@ class House:
     access: Access
     erp: ErpSide
     rates: Rates
+    configurations: Configurations
     metrics: Metrics
 
 
@@ -215,6 +217,7 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
         erp=erp_side(documents, reader, batcher, environments, clock),
         rates=Rates(documents, batcher),
+        configurations=Configurations(documents, batcher),
         metrics=metrics,
     )
 

@@ -142,6 +142,7 @@ def _services(settings: Settings, house: House) -> Services:
         access=house.access,
         erp=house.erp,
         rates=house.rates,
+        configurations=house.configurations,
         reader=house.reader,
         clock=house.clock,
         metrics=metrics,

@@ -26,7 +26,9 @@ SCOPES: Final = {
     "onhand:read": "Read stock, reservations, movements, refusals and the configuration.",
     "onhand:write": "Post on-hand changes and counts.",
     "reservation:write": "Reserve, unreserve, release and extend.",
-    "config:write": "Validate and apply configurations; start clean-up jobs and wipe partitions.",
+    "config:write": "Validate and apply configurations, also those of order workflows; start clean-up jobs and wipe partitions.",
+    "order:read": "Read orders, their events and their returns.",
+    "order:write": "Create and change orders and run their workflows.",
     "erp:write": "Post the ERP's own quantities with their offsets.",
     "admin": "Create and delete environments and clients; start an audit.",
 }

@@ -59,8 +59,8 @@ _COMPLETED: Final = _status("Completed", 90, is_delivered_status=True)
 _CANCELED: Final = _status("OrderCanceled", 100, _UNRESERVE, _ATP, is_canceled_status=True)
 
 
-def _type(name: str, *statuses: OrderStatus, **more: bool) -> OrderType:
-    return OrderType(name=name, order_statuses=statuses, **more)
+def _type(name: str, *statuses: OrderStatus, default: bool = False) -> OrderType:
+    return OrderType(name=name, order_statuses=statuses, default_order_type=default)
 
 
 PRESETS: Final[tuple[Preset, ...]] = (
@@ -88,7 +88,7 @@ PRESETS: Final[tuple[Preset, ...]] = (
             _status("Ship", 30, _RELEASED, _REDUCE_BOTH, _SHIPPED, is_in_progress_status=True),
             _COMPLETED,
             _CANCELED,
-            default_order_type=True,
+            default=True,
         ),
     ),
     Preset(
