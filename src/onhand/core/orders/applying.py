@@ -26,9 +26,10 @@ from onhand.core.orders import moves as m
 from onhand.core.orders.addresses import Address, resolve
 from onhand.core.orders.entities import to_stored
 from onhand.core.orders.identity import Identity
+from onhand.core.orders.ledger import item_of
 from onhand.core.orders.model import Order
 from onhand.core.orders.moves import Applied, ItemRef, Move
-from onhand.core.orders.part import Part
+from onhand.core.orders.part import Part, Untouched
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.recounting import Emptying, Recalculating
 from onhand.core.orders.reducing import Reducing, Repairing, Restocking, Reversing
@@ -50,10 +51,6 @@ class Stored(msgspec.Struct, frozen=True):
     key: DocumentKey
     version: int
     record: OrderRecord
-
-
-def _labels_none(_record: OrderRecord) -> tuple[tuple[str, ...], int | None]:
-    return (), None
 
 
 class Application:
@@ -186,9 +183,8 @@ class Application:
     def _splitting(self, identity: Identity, move: m.SplitRow) -> Part | Rejected:
         row = self._stored.record.row(move.line)
         if row is None:
-            return Part_nothing(move)
-        item = ItemRef(row.sku, row.warehouse, row.virtual, row.dimensions)
-        address = resolve(self._around.rules, self._around.workflows, item)
+            return Untouched(move)
+        address = resolve(self._around.rules, self._around.workflows, item_of(row))
         if isinstance(address, Rejected):
             return address
         return Splitting(self._around, identity, self._stored.record, move, address)
