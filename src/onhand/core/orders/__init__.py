@@ -1,1 +1,1 @@
-"""Orders and their workflow: values and pure decisions."""
+"""Values of the order workflow: orders, their configuration, and the rules that need neither stock nor clock."""

@@ -1,0 +1,1 @@
+"""What goods cost: value providers, exchange rates, costs of order lines. Exact decimals, no clock, no I/O."""
