@@ -22,7 +22,13 @@ from typing import Literal
 
 import msgspec
 
-from onhand.core.orders.configuration import InventorySettings, OrderSettings, OrderType, Warehouse, WorkflowStep
+from onhand.core.orders.configuration import (
+    InventorySettings,
+    OrderSettings,
+    OrderType,
+    Warehouse,
+    WorkflowStep,
+)
 from onhand.core.orders.model import Order, OrderLine, Shipment
 from onhand.core.orders.moves import Applied, ItemRef, LineRef, Move
 from onhand.core.orders.record import LedgerRow

@@ -242,7 +242,7 @@ class EventSearch(msgspec.Struct, frozen=True, kw_only=True):
     categories: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     sub_class_names: tuple[str, ...] = ()
-    operation_ids: tuple[int, ...] = ()
+    operation_ids: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
     markets: tuple[str, ...] = ()
     stores: tuple[str, ...] = ()
@@ -262,7 +262,7 @@ class EventSearch(msgspec.Struct, frozen=True, kw_only=True):
             ("category", self.categories),
             ("class", self.class_names),
             ("subclass", self.sub_class_names),
-            ("operation", tuple(str(number) for number in self.operation_ids)),
+            ("operation", self.operation_ids),
             ("status", self.statuses),
             ("market", self.markets),
             ("store", self.stores),

@@ -36,7 +36,10 @@ def moves_of_change(record: OrderRecord, after: Order | None) -> tuple[Move, ...
     """Moves that make the ledger of the record fit the order as it is to be; None: it is to be gone for ever."""
     if after is None:
         return tuple(Release(line=row.line, item=_item(row), quantity=row.remaining) for row in _open(record))
-    there = {LineRef(shipment.shipment_id, line.line_item_id): (shipment, line) for shipment, line in all_lines(after)}
+    there = {
+        LineRef(shipment.shipment_id, line.line_item_id): (shipment, line)
+        for shipment, line in all_lines(after)
+    }
     moves: list[Move] = []
     for row in record.rows:
         found = _of_row(record, row, after, there)
@@ -64,7 +67,8 @@ def _of_row(
         return []
     if row.remaining <= ZERO:
         return []
-    left, moves = row.remaining, []
+    left = row.remaining
+    moves: list[Move] = []
     for line, shipment, part in targets:
         if not same(part.code, row.sku):
             return _other_product(row, part.code)
@@ -133,7 +137,8 @@ def settled(record: OrderRecord, after: Order) -> Order:
     }
     shipments = tuple(
         msgspec.structs.replace(
-            shipment, line_items=tuple(_settled(record, before, shipment, line) for line in shipment.line_items)
+            shipment,
+            line_items=tuple(_settled(record, before, shipment, line) for line in shipment.line_items),
         )
         for shipment in after.shipments
     )

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from onhand.core.orders.configuration import folded, same
-from onhand.core.orders.model import DELETED, SHIPPED, Order, OrderLine, Shipment
+from onhand.core.orders.model import DELETED, SHIPPED, Order, OrderLine, ReturnForm, Shipment
 from onhand.core.orders.moves import ZERO, LineRef
 from onhand.core.orders.record import OrderRecord
 
@@ -30,7 +30,7 @@ def label(name: str, value: str) -> str:
 
 def exact(name: str, value: str) -> str:
     """A label whose value keeps its case; blanks and control characters are one blank."""
-    plain = "".join(one if one >= " " else " " for one in value)
+    plain = "".join(max(one, " ") for one in value)
     return f"{name}={' '.join(plain.split())}"[:LABEL_MAX]
 
 
@@ -144,6 +144,16 @@ class OrderSearch(msgspec.Struct, frozen=True, kw_only=True):
             ("returnstore", self.return_stores),
         )
         return narrowed(every, alternatives)
+
+    def fits_return(self, form: ReturnForm, order_store: str) -> bool:
+        """Whether a return of a found order is one of those asked for."""
+        return _among(form.status, self.return_statuses) and _among(
+            form.store_id or order_store, self.return_stores
+        )
+
+
+def _among(value: str, wanted: Sequence[str]) -> bool:
+    return not wanted or any(same(value, one) for one in wanted)
 
 
 def narrowed(
