@@ -11,6 +11,7 @@ from decimal import Decimal
 
 import msgspec
 
+from onhand.core.orders.configuration import WorkflowStep
 from onhand.core.orders.model import Order
 from onhand.core.orders.moves import LineRef
 
@@ -34,7 +35,7 @@ class Reduction(msgspec.Struct, frozen=True, kw_only=True):
     """Transaction that took it back knowingly (A20)."""
 
 
-class LedgerRow(msgspec.Struct, kw_only=True):
+class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     """Reservation ledger of one line in one shipment (specification 3.5). Open while `remaining` is above zero."""
 
     shipment_id: str
@@ -45,17 +46,15 @@ class LedgerRow(msgspec.Struct, kw_only=True):
     dimensions: tuple[tuple[str, str], ...] = ()
     hold_id: str = ""
     """External id of the line's hold; empty while nothing was ever reserved."""
+    node: str = ""
+    """Position key at which the hold is kept."""
     reservation_id: str = ""
     reserved: Decimal = ZERO
     consumed: Decimal = ZERO
     released: Decimal = ZERO
     revision: int = 0
     """Grows with each change; part of the command ids, so that an effect that may recur has an id of its own."""
-    forced: bool = False
-    """Marked as reserved without a reservation (D19): never touches the counter."""
     reduction: Reduction | None = None
-    restocked: dict[str, str] = {}
-    """Return id -> transaction id."""
 
     @property
     def line(self) -> LineRef:
@@ -73,7 +72,7 @@ class LedgerRow(msgspec.Struct, kw_only=True):
         return max(ZERO, self.reserved - self.released)
 
 
-class StepResult(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
+class StepResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Result of a step as the client sees it (specification 2.7)."""
 
     action_type: str
@@ -89,7 +88,7 @@ class StepResult(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=Tru
     is_invisible: bool = False
 
 
-class Run(msgspec.Struct, kw_only=True):
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the steps of a status. It is in the record from the status change to the last save."""
 
     id: str
@@ -98,16 +97,16 @@ class Run(msgspec.Struct, kw_only=True):
     shipment_id: str | None = None
     return_id: str | None = None
     user_id: str = ""
-    steps: list[bytes] = []
-    """The configured steps in order, as they were when the run began; JSON of `WorkflowStep`."""
+    steps: tuple[WorkflowStep, ...] = ()
+    """The steps in order, as they were configured when the run began; groups are laid out."""
     next_step: int = 0
     """Index of the first step that is not concluded."""
-    done_units: list[str] = []
+    done_units: tuple[str, ...] = ()
     """Units of `next_step` that are committed."""
-    later: list[int] = []
+    later: tuple[int, ...] = ()
     """Steps to run after the order is saved."""
     after_save: bool = False
-    results: list[StepResult] = []
+    results: tuple[StepResult, ...] = ()
     succeeded: bool = True
     warned: bool = False
     failed: bool = False
@@ -123,15 +122,33 @@ class Run(msgspec.Struct, kw_only=True):
     claimed_to: datetime
 
 
-class OrderRecord(msgspec.Struct, kw_only=True):
+class Restocked(msgspec.Struct, frozen=True, kw_only=True):
+    """A returned line that is back in stock (POS_RETURN)."""
+
+    return_id: str
+    line_item_id: str
+    transaction_id: str
+
+
+class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Body of the order's document."""
 
     order: Order | None
     """None: permanently deleted. The rows stay, so that nothing happens twice under the id."""
-    rows: list[LedgerRow] = []
+    revision: int = 0
+    """What the client sees as `versionId`: grows with a change of the order, not with each unit of a run."""
+    rows: tuple[LedgerRow, ...] = ()
+    restocked: tuple[Restocked, ...] = ()
     run: Run | None = None
     next_event: int = 1
 
     def row(self, line: LineRef) -> LedgerRow | None:
         """The line's row."""
         return next((row for row in self.rows if row.line == line), None)
+
+    def with_row(self, row: LedgerRow) -> OrderRecord:
+        """The record with this row in place of the line's old one, or as its last."""
+        if self.row(row.line) is None:
+            return msgspec.structs.replace(self, rows=(*self.rows, row))
+        rows = tuple(row if one.line == row.line else one for one in self.rows)
+        return msgspec.structs.replace(self, rows=rows)
