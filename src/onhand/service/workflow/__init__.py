@@ -1,1 +1,1 @@
-"""Orders and their workflow: the imperative shell."""
+"""Orders at work: their documents, the engine that runs their workflows, and what surrounds it."""
