@@ -134,7 +134,7 @@ class Application:
 
     def _part(self, move: Move) -> Part | Rejected:  # noqa: C901, PLR0911 - one case a move
         around, record = self._around, self._stored.record
-        identity = Identity(self._stored.key.id)
+        identity = Identity(self._stored.key)
         if isinstance(move, m.RepairCost):
             return Repairing(record, move)
         if isinstance(move, m.Recalculate):
@@ -152,9 +152,9 @@ class Application:
             case m.Release():
                 return Releasing(around, identity, record, move, address)
             case m.Reduce():
-                return Reducing(around, identity, record, move, address, self._stored.key)
+                return Reducing(around, identity, record, move, address)
             case m.Restock():
-                return Restocking(around, identity, move, address, self._stored.key)
+                return Restocking(around, identity, move, address)
             case m.SetOutOfStock():
                 return Emptying(around, identity, move, address, self._stock, self._attempt)
             case m.Adopt():
@@ -178,11 +178,23 @@ class Application:
             return source
         if isinstance(target, Rejected):
             return target
-        return Relocating(self._around, identity, self._stored.record, move, source, target)
+        split = self._split_before(move)
+        return Relocating(self._around, identity, self._stored.record, move, source, target, split)
+
+    def _split_before(self, move: m.Relocate) -> m.SplitRow | None:
+        """The split of this unit that makes the row which is relocated; its hold would have no number yet."""
+        if self._stored.record.row(move.line) is not None:
+            return None
+        splits = (one for one in self._moves if isinstance(one, m.SplitRow) and one.target == move.line)
+        return next(splits, None)
+
+    def _relocated(self, move: m.SplitRow) -> bool:
+        """Whether the part that is split off goes to another item in the same unit."""
+        return any(isinstance(one, m.Relocate) and self._split_before(one) == move for one in self._moves)
 
     def _splitting(self, identity: Identity, move: m.SplitRow) -> Part | Rejected:
         row = self._stored.record.row(move.line)
-        if row is None:
+        if row is None or self._relocated(move):
             return Untouched(move)
         address = resolve(self._around.rules, self._around.workflows, item_of(row))
         if isinstance(address, Rejected):

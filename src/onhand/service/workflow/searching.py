@@ -63,7 +63,12 @@ class Searching:
     """Searches of one service. `page_max` bounds a page."""
 
     def __init__(
-        self, documents: Documents, environments: Environments, *, page_max: int = 1_000, page_default: int = 100
+        self,
+        documents: Documents,
+        environments: Environments,
+        *,
+        page_max: int = 1_000,
+        page_default: int = 100,
     ) -> None:
         self._documents = documents
         self._environments = environments

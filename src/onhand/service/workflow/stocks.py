@@ -26,10 +26,14 @@ class Stocks:
         self._reader = reader
         self._clock = clock
 
-    async def of(self, rules: Rules, workflows: Workflows, items: Iterable[ItemRef]) -> dict[ItemRef, Stocked]:
+    async def of(
+        self, rules: Rules, workflows: Workflows, items: Iterable[ItemRef]
+    ) -> dict[ItemRef, Stocked]:
         """The items that are stored; one statement for all of them. An item without an address is missing."""
         addresses = [
-            address for item in dict.fromkeys(items) if isinstance(address := resolve(rules, workflows, item), Address)
+            address
+            for item in dict.fromkeys(items)
+            if isinstance(address := resolve(rules, workflows, item), Address)
         ]
         if not addresses:
             return {}
@@ -80,7 +84,9 @@ def _measure(text: str) -> MeasureName:
     return source, name
 
 
-def _available(rules: Rules, address: Address, rows: list[StockRow], reserved_measure: int, otherwise: int) -> int:
+def _available(
+    rules: Rules, address: Address, rows: list[StockRow], reserved_measure: int, otherwise: int
+) -> int:
     availability = rules.mapped.get(reserved_measure)
     if availability is None:
         return otherwise
@@ -91,7 +97,9 @@ def _available(rules: Rules, address: Address, rows: list[StockRow], reserved_me
             continue
         quantity = row.own + row.finer
         net[row.cell] = net.get(row.cell, 0) + availability.net.get(row.measure, 0) * quantity
-        reserved[row.cell] = reserved.get(row.cell, 0) + (quantity if row.measure in availability.reserved else 0)
+        reserved[row.cell] = reserved.get(row.cell, 0) + (
+            quantity if row.measure in availability.reserved else 0
+        )
     cells = [(cell, quantity, reserved[cell]) for cell, quantity in net.items()]
     stand = stand_of(rules.switches, rules.reservation_dimensions, cells, rules.limits)
     return stand.available(address.node.cell)
