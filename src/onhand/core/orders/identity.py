@@ -28,7 +28,9 @@ class Identity(msgspec.Struct, frozen=True):
         parts = [self.order_id, line.shipment_id, line.line_item_id, effect]
         return PREFIX + msgspec.json.encode(parts if revision is None else [*parts, revision]).decode()
 
-    def of(self, address: Address, line: LineRef, effect: str, revision: int | None, caller: str) -> dict[str, Any]:
+    def of(
+        self, address: Address, line: LineRef, effect: str, revision: int | None, caller: str
+    ) -> dict[str, Any]:
         """What all commands share: id, fingerprint, caller and product."""
         command_id = self.command_id(line, effect, revision)
         return {

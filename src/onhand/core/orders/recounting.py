@@ -60,7 +60,14 @@ class Emptying(Part):
 class Recalculating(Part):
     """Make what is reserved of a product equal to its open holds, at all warehouses of an organization."""
 
-    def __init__(self, around: Surroundings, identity: Identity, move: Recalculate, addresses: Sequence[Address], attempt: str) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        identity: Identity,
+        move: Recalculate,
+        addresses: Sequence[Address],
+        attempt: str,
+    ) -> None:
         self.move = move
         self.addresses = addresses
         self.places = tuple((one.product, one.place) for one in addresses)

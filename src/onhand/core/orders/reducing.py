@@ -36,7 +36,13 @@ class Reducing(Part):
     """Lower the inventory, and the reservation of a reserved line."""
 
     def __init__(
-        self, around: Surroundings, identity: Identity, record: OrderRecord, move: Reduce, address: Address, order_key: DocumentKey
+        self,
+        around: Surroundings,
+        identity: Identity,
+        record: OrderRecord,
+        move: Reduce,
+        address: Address,
+        order_key: DocumentKey,
     ) -> None:
         self.move = move
         self.address = address
@@ -90,7 +96,8 @@ class Reducing(Part):
             self._twin(work, kind, inventory_change, reserved_change)
         row = msgspec.structs.replace(
             self.row,
-            consumed=self.row.consumed + (min(move.reserved, self.row.remaining) if self.row.hold_id else ZERO),
+            consumed=self.row.consumed
+            + (min(move.reserved, self.row.remaining) if self.row.hold_id else ZERO),
             revision=self.row.revision + 1,
             reduction=Reduction(
                 transaction_id=transaction,
@@ -119,7 +126,9 @@ class Reducing(Part):
             rate_missing=unit is not None and cost is None,
         )
 
-    def _twin(self, work: Working, kind: TransactionType, inventory_change: Decimal, reserved_change: Decimal) -> None:
+    def _twin(
+        self, work: Working, kind: TransactionType, inventory_change: Decimal, reserved_change: Decimal
+    ) -> None:
         """The transaction of the virtual stock location; the same goods, so nothing moves twice (A30, C1)."""
         work.transact(
             msgspec.structs.replace(self.effect, virtual=True),
@@ -183,7 +192,12 @@ class Restocking(Part):
     """Raise the inventory by a returned quantity, once for ever for the return and line."""
 
     def __init__(
-        self, around: Surroundings, identity: Identity, move: Restock, address: Address, order_key: DocumentKey
+        self,
+        around: Surroundings,
+        identity: Identity,
+        move: Restock,
+        address: Address,
+        order_key: DocumentKey,
     ) -> None:
         self.move = move
         self.address = address
@@ -205,7 +219,9 @@ class Restocking(Part):
     def conclude(self, work: Working, outcomes: Sequence[Outcome]) -> Applied | Rejected:  # noqa: ARG002 - never clamped
         """Write the transaction; the goods come in at the cost that the provider gives them."""
         if work.exists(self.documents[1]):
-            return Rejected(Reason.STALE_DOCUMENT, "The return was restocked meanwhile; nothing was done twice.")
+            return Rejected(
+                Reason.STALE_DOCUMENT, "The return was restocked meanwhile; nothing was done twice."
+            )
         move, address = self.move, self.address
         before = work.level(address, work.around.inventory_measure)
         change = move.quantity if self.physical else ZERO
@@ -302,7 +318,11 @@ def _consuming(
             reason=around.step,
         )
     return LowerReserved(
-        **shared, position=address.node, measure=around.reserved_measure, quantity=scaled(move.reserved), reason=around.step
+        **shared,
+        position=address.node,
+        measure=around.reserved_measure,
+        quantity=scaled(move.reserved),
+        reason=around.step,
     )
 
 

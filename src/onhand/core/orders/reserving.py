@@ -60,7 +60,9 @@ def hold_number(row: LedgerRow) -> int | None:
 class Reserving(Part):
     """Raise what a line has reserved."""
 
-    def __init__(self, around: Surroundings, identity: Identity, record: OrderRecord, move: Reserve, address: Address) -> None:
+    def __init__(
+        self, around: Surroundings, identity: Identity, record: OrderRecord, move: Reserve, address: Address
+    ) -> None:
         self.move = move
         self.address = address
         self.row = record.row(move.line) or ledger.new_row(move.line, move.item, address)
@@ -71,27 +73,33 @@ class Reserving(Part):
     def conclude(self, work: Working, outcomes: Sequence[Outcome]) -> Applied | Rejected:
         """The row has more, and the line shows it."""
         row = held(work, self.row, self.address, accepted(outcomes[0]))
-        work.record = ledger.mirrored(work.record.with_row(ledger.raised(row, self.move.quantity)), self.move.line)
-        return _moved(work, self.move, self.address, self.move.line, self.move.quantity, TransactionType.RESERVE)
+        work.record = ledger.mirrored(
+            work.record.with_row(ledger.raised(row, self.move.quantity)), self.move.line
+        )
+        return _moved(
+            work, self.move, self.address, self.move.line, self.move.quantity, TransactionType.RESERVE
+        )
 
 
 class Releasing(Part):
     """Give back what a line has reserved."""
 
-    def __init__(self, around: Surroundings, identity: Identity, record: OrderRecord, move: Release, address: Address) -> None:
+    def __init__(
+        self, around: Surroundings, identity: Identity, record: OrderRecord, move: Release, address: Address
+    ) -> None:
         self.move = move
         self.address = address
         self.row = record.row(move.line)
-        self.commands = (
-            giving_back(around, identity, self.row, address, move.line, move.quantity),
-        )
+        self.commands = (giving_back(around, identity, self.row, address, move.line, move.quantity),)
         self.places = ((address.product, address.place),)
 
     def conclude(self, work: Working, outcomes: Sequence[Outcome]) -> Applied | Rejected:
         """The row, or without one the line, has less."""
         move = self.move
         if self.row is not None and self.row.hold_id:
-            work.record = ledger.mirrored(work.record.with_row(ledger.lowered(self.row, move.quantity)), move.line)
+            work.record = ledger.mirrored(
+                work.record.with_row(ledger.lowered(self.row, move.quantity)), move.line
+            )
         elif work.record.order is not None:
             line = _line(work.record, move.line)
             left = max(ZERO, line.reserved_inventory_quantity - move.quantity) if line is not None else ZERO
@@ -99,7 +107,11 @@ class Releasing(Part):
             work.record = msgspec.structs.replace(work.record, order=order)
         released = unscaled(accepted(outcomes[0]).released)
         if released < move.quantity:
-            work.note("ReservedUnderflow", f"{move.quantity} should be given back, {released} was reserved.", move.line)
+            work.note(
+                "ReservedUnderflow",
+                f"{move.quantity} should be given back, {released} was reserved.",
+                move.line,
+            )
         return _moved(work, move, self.address, move.line, -released, TransactionType.UNRESERVE)
 
 
@@ -107,7 +119,13 @@ class Relocating(Part):
     """Move what a line still has reserved to another item, in one transaction (D26)."""
 
     def __init__(  # noqa: PLR0913 - both ends
-        self, around: Surroundings, identity: Identity, record: OrderRecord, move: Relocate, source: Address, target: Address
+        self,
+        around: Surroundings,
+        identity: Identity,
+        record: OrderRecord,
+        move: Relocate,
+        source: Address,
+        target: Address,
     ) -> None:
         self.move = move
         self.source = source
@@ -149,7 +167,9 @@ class Relocating(Part):
 class Splitting(Part):
     """A part of a line goes to another shipment and takes its share of the reservation along (D26)."""
 
-    def __init__(self, around: Surroundings, identity: Identity, record: OrderRecord, move: SplitRow, address: Address) -> None:
+    def __init__(
+        self, around: Surroundings, identity: Identity, record: OrderRecord, move: SplitRow, address: Address
+    ) -> None:
         self.move = move
         self.address = address
         self.row = record.row(move.line)
@@ -172,7 +192,9 @@ class Splitting(Part):
         """Both rows have their part; the sum does not change."""
         if self.row is None or not self.quantity:
             return Applied(move=self.move)
-        target = msgspec.structs.replace(self.target, node=self.row.node, reservation_id=self.row.reservation_id)
+        target = msgspec.structs.replace(
+            self.target, node=self.row.node, reservation_id=self.row.reservation_id
+        )
         if outcomes:
             target = held(work, target, self.address, accepted(outcomes[0]))
             kept = ledger.handed_over(self.row, self.quantity)
@@ -187,7 +209,9 @@ class Splitting(Part):
 class Adopting(Part):
     """Make a reservation of the reservation API the line's own (A38, decisions 27)."""
 
-    def __init__(self, around: Surroundings, identity: Identity, record: OrderRecord, move: Adopt, address: Address) -> None:
+    def __init__(
+        self, around: Surroundings, identity: Identity, record: OrderRecord, move: Adopt, address: Address
+    ) -> None:
         self.move = move
         self.address = address
         self.measure = around.reserved_measure
@@ -230,7 +254,9 @@ class Adopting(Part):
         if first.released != scaled(self.move.quantity):
             return Rejected(Reason.RESERVATION_MISMATCH, "Less is reserved under this id by now; look again.")
         row = held(work, self.row, self.address, accepted(outcomes[-1]))
-        work.record = ledger.mirrored(work.record.with_row(ledger.raised(row, self.move.quantity)), self.move.line)
+        work.record = ledger.mirrored(
+            work.record.with_row(ledger.raised(row, self.move.quantity)), self.move.line
+        )
         return Applied(move=self.move)
 
 
@@ -238,7 +264,14 @@ class Adopting(Part):
 
 
 def taking(  # noqa: PLR0913 - what, where, for whom
-    around: Surroundings, identity: Identity, row: LedgerRow, address: Address, line: LineRef, quantity: Decimal, *, check: bool
+    around: Surroundings,
+    identity: Identity,
+    row: LedgerRow,
+    address: Address,
+    line: LineRef,
+    quantity: Decimal,
+    *,
+    check: bool,
 ) -> GroupMember:
     """Top the row's hold up, or make one."""
     shared = identity.of(address, line, "RESERVE", row.revision, around.caller)
@@ -256,7 +289,12 @@ def taking(  # noqa: PLR0913 - what, where, for whom
 
 
 def giving_back(  # noqa: PLR0913 - what, where, for whom
-    around: Surroundings, identity: Identity, row: LedgerRow | None, address: Address, line: LineRef, quantity: Decimal
+    around: Surroundings,
+    identity: Identity,
+    row: LedgerRow | None,
+    address: Address,
+    line: LineRef,
+    quantity: Decimal,
 ) -> GroupMember:
     """Release from the row's hold, at most what it still has; without a hold from the unattributed balance."""
     number = None if row is None else hold_number(row)
@@ -264,7 +302,11 @@ def giving_back(  # noqa: PLR0913 - what, where, for whom
     if number is not None:
         return ReleaseHold(**shared, hold=number, quantity=scaled(quantity), at_most=True, reason=around.step)
     return LowerReserved(
-        **shared, position=address.node, measure=around.reserved_measure, quantity=scaled(quantity), reason=around.step
+        **shared,
+        position=address.node,
+        measure=around.reserved_measure,
+        quantity=scaled(quantity),
+        reason=around.step,
     )
 
 
@@ -284,7 +326,12 @@ def held(work: Working, row: LedgerRow, address: Address, outcome: Accepted) -> 
 
 
 def _moved(  # noqa: PLR0913 - the columns of a transaction
-    work: Working, move: Reserve | Release | Relocate, address: Address, line: LineRef, change: Decimal, kind: TransactionType
+    work: Working,
+    move: Reserve | Release | Relocate,
+    address: Address,
+    line: LineRef,
+    change: Decimal,
+    kind: TransactionType,
 ) -> Applied:
     if not change:
         return Applied(move=move)

@@ -68,7 +68,12 @@ class Working:
     """State of one unit while it is concluded."""
 
     def __init__(
-        self, around: Surroundings, record: OrderRecord, order_key: DocumentKey, concluded: Concluded, found: Mapping[DocumentKey, Document]
+        self,
+        around: Surroundings,
+        record: OrderRecord,
+        order_key: DocumentKey,
+        concluded: Concluded,
+        found: Mapping[DocumentKey, Document],
     ) -> None:
         self.around = around
         self.record = record
@@ -124,7 +129,9 @@ class Working:
         """Write an inventory transaction with the running levels; its id. One with an effect is the effect's unique key."""
         self._transactions += 1
         order_id = self.order_key.id
-        key = transaction_key(self.order_key, effect, self.around.run_id or f"{self.concluded.now}", self._transactions)
+        key = transaction_key(
+            self.order_key, effect, self.around.run_id or f"{self.concluded.now}", self._transactions
+        )
         transaction = InventoryTransaction(
             id=key.id,
             transaction_date=self.now,
@@ -146,7 +153,9 @@ class Working:
 
     def note(self, name: str, message: str, line: LineRef | None = None) -> None:
         """Remember something for the event log."""
-        self.notes.append(Note(name=name, message=message, reference_id="" if line is None else line.line_item_id))
+        self.notes.append(
+            Note(name=name, message=message, reference_id="" if line is None else line.line_item_id)
+        )
 
     def writes(self) -> list[DocumentWrite]:
         """The documents of the unit, but for the order."""
