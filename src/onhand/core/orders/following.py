@@ -15,7 +15,7 @@ import msgspec
 from onhand.core.orders.configuration import same
 from onhand.core.orders.lines import all_lines
 from onhand.core.orders.model import Order, OrderLine, Shipment, adopted_reservation
-from onhand.core.orders.moves import ZERO, Adopt, ItemRef, LineRef, Move, Release, Relocate, SplitRow
+from onhand.core.orders.moves import ZERO, Adopt, ItemRef, LineRef, Move, Release, Relocate, Reserve, SplitRow
 from onhand.core.orders.record import LedgerRow, OrderRecord
 from onhand.core.orders.refusals import Code, Refused
 
@@ -35,7 +35,7 @@ def item_of_line(order: Order, shipment: Shipment, line: OrderLine) -> ItemRef |
 def moves_of_change(record: OrderRecord, after: Order | None) -> tuple[Move, ...] | Refused:
     """Moves that make the ledger of the record fit the order as it is to be; None: it is to be gone for ever."""
     if after is None:
-        return tuple(Release(line=row.line, item=_item(row), quantity=row.remaining) for row in _open(record))
+        return tuple(_released(row) for row in record.rows if row.remaining > ZERO)
     there = {
         LineRef(shipment.shipment_id, line.line_item_id): (shipment, line)
         for shipment, line in all_lines(after)
@@ -55,55 +55,75 @@ def moves_of_change(record: OrderRecord, after: Order | None) -> tuple[Move, ...
 def _of_row(
     record: OrderRecord, row: LedgerRow, after: Order, there: dict[LineRef, tuple[Shipment, OrderLine]]
 ) -> list[Move] | Refused:
-    at_home = there.get(row.line)
+    home = there.get(row.line)
     targets = [
         (line, shipment, part)
         for line, (shipment, part) in there.items()
-        if line.line_item_id == row.line_item_id and record.row(line) is None and not _was_there(record, line)
+        if line.line_item_id == row.line_item_id and line != row.line and not _was_there(record, line)
     ]
     if row.reduction is not None and not row.reduction.reversed_by:
-        if at_home is None and targets:
-            return _taken(row)
-        return []
+        return _taken(row) if home is None and targets else []
     if row.remaining <= ZERO:
         return []
-    left = row.remaining
-    moves: list[Move] = []
-    for line, shipment, part in targets:
+    for _, _, part in targets if home is None else [*targets, (row.line, *home)]:
         if not same(part.code, row.sku):
             return _other_product(row, part.code)
-        last = at_home is None and line == targets[-1][0]
-        quantity = left if last and part.effective >= left else min(left, part.effective)
+    return _away(record, row, after, targets) if home is None else _at_home(record, row, after, home, targets)
+
+
+def _away(
+    record: OrderRecord, row: LedgerRow, after: Order, targets: list[tuple[LineRef, Shipment, OrderLine]]
+) -> list[Move] | Refused:
+    """The line left its shipment: for one other shipment, or for none."""
+    if len(targets) > 1:
+        return _scattered(row)
+    for line, shipment, part in targets:
         item = item_of_line(after, shipment, part)
-        if quantity <= ZERO or item is None:
-            continue
-        moves.append(SplitRow(line=row.line, target=line, quantity=quantity))
-        if not _same_item(item, _item(row)):
-            moves.append(Relocate(line=line, source=_item(row), target=item))
-        left -= quantity
-    return _at_home(row, after, at_home, left, moves)
+        if item is not None:
+            return _handed(record, row, line, item, row.remaining)
+    return [_released(row)]
 
 
 def _at_home(
+    record: OrderRecord,
     row: LedgerRow,
     after: Order,
-    at_home: tuple[Shipment, OrderLine] | None,
-    left: Decimal,
-    moves: list[Move],
+    home: tuple[Shipment, OrderLine],
+    targets: list[tuple[LineRef, Shipment, OrderLine]],
 ) -> list[Move] | Refused:
-    if left <= ZERO:
-        return moves
-    if at_home is None:
-        return [*moves, Release(line=row.line, item=_item(row), quantity=left)]
-    shipment, line = at_home
-    if not same(line.code, row.sku):
-        return _other_product(row, line.code)
-    item = item_of_line(after, shipment, line)
-    if item is None:
-        return [*moves, Release(line=row.line, item=_item(row), quantity=left)]
-    if not _same_item(item, _item(row)):
-        moves.append(Relocate(line=row.line, source=_item(row), target=item))
-    return moves
+    """The line stays where it is; a part of it may go to one other shipment."""
+    item = item_of_line(after, *home)
+    moved = item is None or not _same_item(item, _item(row))
+    if not targets:
+        if item is None:
+            return [_released(row)]
+        return [Relocate(line=row.line, source=_item(row), target=item)] if moved else []
+    if len(targets) > 1 or moved:
+        return _scattered(row)
+    line, shipment, part = targets[0]
+    target = item_of_line(after, shipment, part)
+    quantity = min(part.effective, row.remaining)
+    if target is None or quantity <= ZERO:
+        return []
+    return _handed(record, row, line, target, quantity)
+
+
+def _handed(
+    record: OrderRecord, row: LedgerRow, line: LineRef, item: ItemRef, quantity: Decimal
+) -> list[Move]:
+    """A part of the reservation goes to a line in another shipment; the sum does not change.
+
+    One move a row: each is planned from the row as it was read.
+    """
+    old = record.row(line)
+    whole = quantity == row.remaining
+    if _same_item(item, _item(row)) and (whole or old is None or not old.hold_id):
+        return [SplitRow(line=row.line, target=line, quantity=quantity)]
+    return [_released(row, quantity), Reserve(line=line, item=item, quantity=quantity)]
+
+
+def _released(row: LedgerRow, quantity: Decimal | None = None) -> Release:
+    return Release(line=row.line, item=_item(row), quantity=row.remaining if quantity is None else quantity)
 
 
 def _adoptions(after: Order, known: set[str], rows: set[LineRef]) -> Iterator[Adopt]:
@@ -175,10 +195,6 @@ def _loose(line: OrderLine) -> OrderLine:
     )
 
 
-def _open(record: OrderRecord) -> Iterator[LedgerRow]:
-    return (row for row in record.rows if row.remaining > ZERO)
-
-
 def _item(row: LedgerRow) -> ItemRef:
     return ItemRef(row.sku, row.warehouse, row.virtual, row.dimensions)
 
@@ -216,4 +232,12 @@ def _other_product(row: LedgerRow, code: str) -> Refused:
         Code.VALIDATION_FAILED,
         f"Line {row.line_item_id!r} has {row.remaining} of {row.sku!r} reserved, so its code cannot become {code!r}. "
         "Cancel the line and add another one.",
+    )
+
+
+def _scattered(row: LedgerRow) -> Refused:
+    return Refused(
+        Code.VALIDATION_FAILED,
+        f"Line {row.line_item_id!r} has {row.remaining} of {row.sku!r} reserved, and the change would send it several "
+        "ways at once. Change one shipment at a time.",
     )

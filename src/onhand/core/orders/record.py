@@ -162,6 +162,8 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     later: tuple[Run, ...] = ()
     """Runs of steps that wait for the order to be saved, oldest first."""
     next_event: int = 1
+    made_by: str = ""
+    """Client, idempotency key and digest of the request that created it; empty without a key."""
 
     def row(self, line: LineRef) -> LedgerRow | None:
         """The line's row."""

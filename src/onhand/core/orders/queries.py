@@ -1,4 +1,4 @@
-"""Bodies of requests about orders, other than orders themselves (order specification 8.2).
+"""What a client may look for: orders, returns, events (order specification 8.2).
 
 Read like orders, names without regard to case (`entities`). A property that a request does not have is refused: a
 misspelt filter must not look like none.
@@ -13,10 +13,9 @@ import msgspec
 from onhand.core.configuration_document import Problem
 from onhand.core.orders import entities
 from onhand.core.orders.configuration import Texts
-from onhand.core.orders.entities import Amount, Entity, Id, Moment, Name, Quantity
+from onhand.core.orders.entities import Entity, Id, Moment
 from onhand.core.orders.events import EventSearch
 from onhand.core.orders.labels import OrderSearch
-from onhand.core.orders.model import Property
 from onhand.core.orders.refusals import Refused, invalid
 
 VALUES_MAX: Final = 200
@@ -129,73 +128,10 @@ class EventQuery(Paged, frozen=True, kw_only=True):
         )
 
 
-class DryRunRequest(Entity, frozen=True, kw_only=True):
-    """The workflow of a status, to be tried without effect."""
-
-    status: Name
-    shipment_id: Id | None = None
-
-
-class ManualStepRequest(Entity, frozen=True, kw_only=True):
-    """A step to run singly."""
-
-    shipment_id: Id | None = None
-    user_id: str | None = None
-
-
-class ReverseRequest(Entity, frozen=True, kw_only=True):
-    """Reductions to take back."""
-
-    shipment_id: Id
-    line_item_ids: tuple[Id, ...]
-    user_id: str | None = None
-
-
-class ReturnedLine(Entity, frozen=True, kw_only=True):
-    """A line that comes back."""
-
-    line_item_id: Id
-    return_quantity: Quantity
-    return_reason: str | None = None
-    return_type: Name | None = None
-    credit_amount: Amount | None = None
-    is_stock_updated: Annotated[bool | None, msgspec.Meta(extra={"aliases": ("updateStock",)})] = None
-    internal_warehouse_location: str | None = None
-    properties: tuple[Property, ...] = ()
-
-
-class ReturnRequest(Entity, frozen=True, kw_only=True):
-    """A return to register. What belongs to credits is kept with the return and decides nothing here."""
-
-    returns: tuple[ReturnedLine, ...]
-    return_id: Id | None = None
-    store_id: Name | None = None
-    status: Name | None = None
-    return_type: Name | None = None
-    rma_number: Name | None = None
-    comment: str | None = None
-    user_id: str | None = None
-
-
-class ReturnStatusRequest(Entity, frozen=True, kw_only=True):
-    """The status that a return is to enter."""
-
-    status: Name
-    skip_run_workflow: bool = False
-    user_id: str | None = None
-
-
-class CancelRequest(Entity, frozen=True, kw_only=True):
-    """Lines of one order to cancel."""
-
-    order_id: Id
-    line_item_ids: tuple[Id, ...]
-
-
 Q = TypeVar("Q", bound=Entity)
 
 
-def read_request(shape: type[Q], value: Any) -> Q | Refused:  # noqa: ANN401 - JSON
+def read_strictly(shape: type[Q], value: Any) -> Q | Refused:  # noqa: ANN401 - JSON
     """A request of this shape, or everything that is wrong with it."""
     found = entities.read(shape, value)
     if isinstance(found, Refused):
