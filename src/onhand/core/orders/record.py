@@ -31,6 +31,8 @@ class Reduction(msgspec.Struct, frozen=True, kw_only=True):
     rate_date: datetime | None = None
     at: datetime
     step: str = ""
+    run: str = ""
+    """Run that made it: the rest of the same run does not call it a repetition."""
     reversed_by: str = ""
     """Transaction that took it back knowingly (A20)."""
 
