@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -76,7 +76,9 @@ def registered(
             lines.append(found)
     ids = [one.line_item_id for one in request.returns]
     problems += [
-        Problem("returns", f"Line {one!r} is named twice.") for one in dict.fromkeys(ids) if ids.count(one) > 1
+        Problem("returns", f"Line {one!r} is named twice.")
+        for one in dict.fromkeys(ids)
+        if ids.count(one) > 1
     ]
     if problems:
         return invalid(problems, "The return")
