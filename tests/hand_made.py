@@ -24,6 +24,7 @@ from onhand.core.snapshot import (
     Snapshot,
 )
 from onhand.storage.postgres.catalogue import PostgresCatalogue
+from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
@@ -162,7 +163,11 @@ async def database(url: str, **pool_settings):
         if not await catalogue.environments():
             await catalogue.create_environment("env", presets.document("standalone", "env"), {}, "tester")
         yield SimpleNamespace(
-            pool=pool, store=PostgresStore(pool), reader=PostgresReader(pool), catalogue=catalogue
+            pool=pool,
+            store=PostgresStore(pool),
+            reader=PostgresReader(pool),
+            documents=PostgresDocuments(pool),
+            catalogue=catalogue,
         )
     finally:
         pool.terminate()

@@ -147,8 +147,9 @@ class MemoryStore:
             if stored == measure and product.positions[number].key == position
         )
 
-    def apply(self, decision: Decision) -> None:  # noqa: C901 - one loop a list of the decision
-        """Write a decision, all of it or, with a taken command id, nothing."""
+    def apply(self, decision: Decision) -> None:
+        """Write a decision, all of it or, with a taken command id or a changed document, nothing."""
+        self._write_documents(decision)
         self._wipe(decision)
         if any((new.environment, new.kind, new.id) in self.ids for new in decision.ids):
             raise Conflict("duplicate id")
@@ -182,13 +183,22 @@ class MemoryStore:
         for new_id in decision.ids:
             self.ids[new_id.environment, new_id.kind, new_id.id] = Seen(new_id.fingerprint, new_id.accepted)
         self.refused += decision.refusals
-        for write in decision.documents:
-            self.documents[write.key] = Document(write.key, write.expected_version + 1, write.body)
         for counters in decision.products:
             product = self.products_[counters.product]
             product.version = counters.version
             product.next_position, product.next_hold = counters.next_position, counters.next_hold
         self.commits += 1
+
+    def _write_documents(self, decision: Decision) -> None:
+        written = dict(self.documents)
+        for write in decision.documents:
+            stored = written.pop(write.key, None)
+            if (stored.version if stored else 0) != write.expected_version:
+                raise Conflict("a document changed")
+            if not write.delete:
+                written[write.key] = Document(write.key, write.version, write.body)
+        if not any((new.environment, new.kind, new.id) in self.ids for new in decision.ids):
+            self.documents = written
 
     def _wipe(self, decision: Decision) -> None:
         for key, place in decision.wipes:

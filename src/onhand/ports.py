@@ -9,13 +9,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from onhand.core import stock
-from onhand.core.commands import Kind
+from onhand.core import documents, stock
+from onhand.core.commands import DocumentKey, Kind
 from onhand.core.keys import Dimensions, ProductKey
 from onhand.core.snapshot import Decision, Reads, Snapshot
 
 StockRow = stock.StockRow
 ProductStock = stock.ProductStock
+DocumentRow = documents.DocumentRow
 
 
 class Clock(Protocol):
@@ -137,6 +138,8 @@ class HoldFilter(msgspec.Struct, frozen=True, kw_only=True):
     product: str | None = None
     reference: str | None = None
     channel: str | None = None
+    order: str | None = None
+    """`Owner.order`."""
     open: bool | None = True
 
 
@@ -240,6 +243,47 @@ class Reader(Protocol):
 
     async def audit(self, products: Sequence[ProductKey]) -> list[ProductAudit]:
         """What `verify` compares, read in one repeatable-read transaction."""
+
+
+class Documents(Protocol):
+    """Documents, read without locks. They are written with stock, by a `Group`."""
+
+    async def document(self, key: DocumentKey) -> DocumentRow | None:
+        """One document."""
+
+    async def documents(self, keys: Sequence[DocumentKey]) -> list[DocumentRow]:
+        """Those that exist, in no order."""
+
+    async def find(  # noqa: PLR0913 - the parts of a search
+        self,
+        environment: int,
+        kind: str,
+        labels: Sequence[str] = (),
+        *,
+        any_of: Sequence[Sequence[str]] = (),
+        since: int | None = None,
+        until: int | None = None,
+        after: str | None = None,
+        limit: int,
+        oldest_first: bool = False,
+    ) -> Page:
+        """Those with all of `labels` and at least one of each list of `any_of`, made in [since, until), by (created_at, id)."""
+
+    async def count(  # noqa: PLR0913 - the parts of a search
+        self,
+        environment: int,
+        kind: str,
+        labels: Sequence[str] = (),
+        *,
+        any_of: Sequence[Sequence[str]] = (),
+        since: int | None = None,
+        until: int | None = None,
+        limit: int,
+    ) -> int:
+        """How many `find` would find, counted up to `limit`."""
+
+    async def due(self, kind: str, now_us: int, limit: int) -> list[DocumentRow]:
+        """Those on which work is due, of all environments, the longest due first."""
 
 
 # Catalogue: configuration, access, jobs ----------------------------------------------------------------------

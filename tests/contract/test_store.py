@@ -18,6 +18,7 @@ from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, d
 A, B, C = sku("a"), sku("b"), sku("c")
 RED, BLUE, LOT = at(colorid="red"), at(colorid="blue"), at(colorid="red", batchid="l1")
 ELSEWHERE = at(location="12", colorid="red")
+ORDER = DocumentKey(shard("1", "o1"), 1, "order", "o1")
 
 
 @pytest.fixture(params=[PostgresUnit, PlainUnit])
@@ -44,6 +45,14 @@ async def stocked(store) -> None:
 
     await do(store, wanting(A, B), act)
     await do(store, wanting(A, holds={(A, 4)}), lambda hand: hand.release(A, RED, 4, "r4"), NOW + 1)
+    await write(store, DocumentWrite(DocumentKey(5, 1, "order", "o1"), 0, b"one", ("status=new",)))
+
+
+async def write(store, *writes: DocumentWrite, now: int = NOW) -> None:
+    async with store.unit() as unit:
+        hand = Hand(await unit.gather(Reads(documents={one.key for one in writes}), now), now)
+        hand.decision.documents = list(writes)
+        await unit.commit(hand.decide())
 
 
 async def look(store, reads: Reads, now: int = NOW):
@@ -138,6 +147,7 @@ EVERYTHING = [
         ],
     ),
     Reads(ids=[(1, Kind.RESERVE, "h2")]),
+    Reads(documents={DocumentKey(5, 1, "order", "o1"), DocumentKey(5, 1, "order", "none")}),
     Reads(),
 ]
 
@@ -187,23 +197,72 @@ async def test_the_loser_of_a_race_for_an_id_gets_a_conflict(database_url):
 
 
 async def test_documents_are_versioned(house):
-    key = DocumentKey(shard("1", "o1"), 1, "order", "o1")
-
-    async def write(expected: int, *bodies: bytes) -> None:
-        async with house.store.unit() as unit:
-            found = await unit.gather(Reads(documents={key}), NOW)
-            hand = Hand(found)
-            hand.decision.documents = [
-                DocumentWrite(key, expected + more, body) for more, body in enumerate(bodies)
-            ]
-            await unit.commit(hand.decide())
-
-    await write(0, b"one")
-    await write(1, b"two", b"three")
+    key = ORDER
+    await write(house.store, DocumentWrite(key, 0, b"one"))
+    await write(house.store, DocumentWrite(key, 1, b"two"), DocumentWrite(key, 2, b"three"))
     with pytest.raises(Conflict):
-        await write(1, b"late")
+        await write(house.store, DocumentWrite(key, 1, b"late"))
     found = (await look(house.store, Reads(documents={key}))).documents[key]
     assert (found.version, found.body) == (3, b"three")
+
+
+async def test_labels_and_times_of_a_document_are_kept(house):
+    async def stored() -> tuple:
+        row = await house.documents.document(ORDER)
+        return row.version, row.body, row.labels, row.due_at, row.created_at, row.changed_at
+
+    labels = ("status=new", 'sku="ä, {}', "empty=")
+    await write(house.store, DocumentWrite(ORDER, 0, b"1", labels, due_at=NOW + 5))
+    assert await stored() == (1, b"1", labels, NOW + 5, NOW, NOW)
+    await write(house.store, DocumentWrite(ORDER, 1, b"2", ("status=ship",)), now=NOW + 7)
+    assert await stored() == (2, b"2", ("status=ship",), None, NOW, NOW + 7)
+    await write(house.store, DocumentWrite(ORDER, 2, b"3"), now=NOW + 8)
+    assert await stored() == (3, b"3", (), None, NOW, NOW + 8)
+
+
+@pytest.mark.parametrize(
+    ("steps", "left"),
+    [
+        ([(1, b"2")], (2, b"2", NOW)),
+        ([(1, None)], None),
+        ([(1, b"2"), (2, None)], None),
+        ([(1, None), (0, b"new")], (1, b"new", NOW + 9)),
+        ([(1, None), (0, b"new"), (1, b"newer")], (2, b"newer", NOW + 9)),
+        ([(1, None), (0, b"new"), (1, None)], None),
+    ],
+)
+async def test_writes_of_one_document_in_a_batch_end_as_if_one_by_one(house, steps, left):
+    writes = [DocumentWrite(ORDER, version, body or b"", delete=body is None) for version, body in steps]
+    other = DocumentKey(1, 1, "order", "other")
+    both = [DocumentWrite(other, 0, b"x"), DocumentWrite(other, 1, b"", delete=True)]
+    await write(house.store, DocumentWrite(ORDER, 0, b"1"))
+    await write(house.store, *writes, *both, now=NOW + 9)
+    found = await house.documents.documents([ORDER, other])
+    assert [(row.version, row.body, row.created_at) for row in found] == ([left] if left else [])
+    assert await house.documents.document(other) is None
+
+
+async def test_what_is_deleted_or_absent_must_be_so(house):
+    with pytest.raises(Conflict):
+        await write(house.store, DocumentWrite(ORDER, 1, b"", delete=True))
+    await write(house.store, DocumentWrite(ORDER, 0, b"1"), DocumentWrite(ORDER, 1, b"2"))
+    with pytest.raises(Conflict):
+        await write(house.store, DocumentWrite(ORDER, 1, b"", delete=True))
+    with pytest.raises(Conflict):
+        await write(house.store, DocumentWrite(ORDER, 0, b"1"))
+    with pytest.raises(Conflict):
+        await write(house.store, DocumentWrite(ORDER, 1, b"", delete=True), DocumentWrite(ORDER, 0, b"1"))
+    assert (await house.documents.document(ORDER)).body == b"2"
+
+
+async def test_the_loser_of_a_race_for_a_new_document_gets_a_conflict(database_url):
+    async with database(database_url) as opened:
+        results = await asyncio.gather(
+            *(write(opened.store, DocumentWrite(ORDER, 0, b"%d" % number)) for number in range(3)),
+            return_exceptions=True,
+        )
+        assert sorted(type(result).__name__ for result in results) == ["Conflict", "Conflict", "NoneType"]
+        assert (await opened.documents.document(ORDER)).version == 1
 
 
 async def test_refusals_are_recorded(house):

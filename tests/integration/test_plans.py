@@ -7,7 +7,7 @@ import re
 import asyncpg
 import pytest
 
-from onhand.core.commands import DocumentKey, Kind
+from onhand.core.commands import DocumentKey, DocumentWrite, Kind
 from onhand.core.keys import shard
 from onhand.core.snapshot import HoldQuery
 from onhand.storage.postgres.statements import query
@@ -28,7 +28,7 @@ INSERT INTO stock SELECT k, product_id, position_no, 1, 9, 0, 0 FROM position WH
 INSERT INTO hold (k, product_id, hold_no, position_no, measure_id, quantity, remaining, caller, expires_at, created_at)
 SELECT k, product_id, 1000 + c, 101, 2, 1, 1, '', 1, 1 FROM product, generate_series(1, 2) AS c;
 INSERT INTO command_id SELECT n, 1, 3, 'q' || n, 0, '', n FROM generate_series(1, $1) AS n;
-INSERT INTO document SELECT n, 1, 'order', 'q' || n, 1, '' FROM generate_series(1, $1) AS n;
+INSERT INTO document SELECT n, 1, 'order', 'q' || n, 1, '', ARRAY['a'], n, n, n FROM generate_series(1, $1) AS n;
 """
 
 
@@ -67,6 +67,10 @@ class Explained:
         for hold in list(hand.snapshot.products[A].holds):
             if hand.snapshot.products[A].holds[hold].remaining:
                 hand.release(A, RED, hold, f"r{number}{hold}")
+        version = hand.snapshot.documents[ORDER].version
+        hand.decision.documents = [DocumentWrite(ORDER, version, b"x", ("a",), due_at=1)]
+        if number == 2:
+            hand.decision.documents = [DocumentWrite(ORDER, version, b"", delete=True)]
         hand.decision.set_at = [(A, hand.snapshot.products[A].positions[RED.key].number, number)]
         await unit.commit(hand.decide())
 
@@ -115,6 +119,7 @@ async def test_the_hot_path_keeps_to_its_indexes(explained, database_url, before
     await explained.session.execute(after)
     await explained.run(3)
     plans = "\n".join(explained.plans)
+    assert "Update on document" in plans
     assert not re.findall(r"Seq Scan on (?!w\b)\S+", plans)
     assert not re.search(r"Rows Removed by (Join )?Filter: \d{3,}", plans), plans
     used = set(re.findall(r"Index (?:Only )?Scan using (\w+)", plans))
@@ -129,6 +134,7 @@ async def test_the_hot_path_keeps_to_its_indexes(explained, database_url, before
         "command_id_pkey",
         "document_pkey",
     }
+    assert not used & {"document_created", "document_due", "document_labels", "hold_order"}
     slow = [
         plan
         for plan in explained.plans

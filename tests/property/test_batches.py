@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from onhand.core import commands as c
 from onhand.core.decide import decide, reads
-from onhand.core.outcomes import Accepted
+from onhand.core.outcomes import Accepted, Reason, Rejected
 from onhand.core.snapshot import Snapshot
 from tests.property import oracle
 from tests.property.world import (
@@ -140,12 +140,31 @@ def group(draw, by_location):
     )
     keys = draw(st.lists(st.sampled_from(["a", "b"]), max_size=2, unique=True))
     documents = tuple(c.DocumentKey(1, 1, "order", key) for key in keys)
-    slip = draw(st.sampled_from([0, 0, 0, 1]))
+    looked_at = draw(st.lists(st.sampled_from(["bike", "lamp"]), max_size=2, unique=True))
+    places = tuple((product(name), draw(positions(by_location=by_location)).place) for name in looked_at)
+    slip, delete = draw(st.sampled_from([0, 0, 0, 1])), draw(st.sampled_from([False, False, True]))
+    refuse_above = draw(st.sampled_from([99, 99, 5]))
 
-    def finish(outcomes, found):
-        return [c.DocumentWrite(one.key, one.version + slip, repr(outcomes).encode()) for one in found]
+    def finish(concluded):
+        totals = [
+            (concluded.before(*where, measure), concluded.total(*where, measure))
+            for where in places
+            for measure in (ON_HAND, SOFT)
+        ]
+        if any(total > refuse_above for _, total in totals):
+            return Rejected(Reason.INVALID_VALUE, "too much")
+        seen = [list(concluded.outcomes), totals, concluded.hold(product(), 1)]
+        body = repr(seen).encode()
+        return [
+            c.DocumentWrite(one.key, one.version + slip, body, delete=delete) for one in concluded.documents
+        ]
 
-    return c.Group(commands=tuple(members), documents=documents, finish=finish if documents else None)
+    return c.Group(
+        commands=tuple(members),
+        documents=documents,
+        places=places,
+        finish=finish if documents or places else None,
+    )
 
 
 @st.composite

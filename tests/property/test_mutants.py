@@ -21,6 +21,7 @@ PATCHED = (
     "flow",
     "plain",
     "availability",
+    "concluding",
     "holdings",
     "book",
     "overlay",

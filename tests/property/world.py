@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from onhand.core.commands import Document, DocumentKey, Kind, Wipe, Work
+from onhand.core.commands import Document, DocumentKey, DocumentWrite, Kind, Wipe, Work
 from onhand.core.decide import decide, reads
 from onhand.core.keys import Position, ProductKey, encode, product_key
 from onhand.core.rules import Availability, Formula, Rules, Switches
@@ -203,11 +203,15 @@ class World:
             at = (new_id.environment, new_id.kind, new_id.id)
             assert at not in self.ids
             self.ids[at] = Seen(new_id.fingerprint, new_id.accepted)
-        for write in decision.documents:
-            known = self.documents.get(write.key)
-            assert (known.version if known else 0) == write.expected_version
-            self.documents[write.key] = Document(write.key, write.expected_version + 1, write.body)
+        self._write(decision.documents)
         self.refusals += decision.refusals
+
+    def _write(self, writes: Sequence[DocumentWrite]) -> None:
+        for write in writes:
+            known = self.documents.pop(write.key, None)
+            assert (known.version if known else 0) == write.expected_version
+            if not write.delete:
+                self.documents[write.key] = Document(write.key, write.version, write.body)
 
     def _wipe(self, key: ProductKey, place: str) -> None:
         rows = self.rows[key]

@@ -190,6 +190,17 @@ class Book:
         found.sort(key=lambda one: (one[0].number, one[1]))
         return found
 
+    def totals(self, place: str) -> dict[int, int]:
+        """Measure -> sum over the cells of a place, as it is now; the snapshot has all of them."""
+        sums: dict[int, int] = {}
+        for position, measure in {**self._state.stock, **self._levels}:
+            at = self._positions.get(position)
+            if at is None or at.place != place or at.cell != position:
+                continue
+            level = self.level(position, measure)
+            sums[measure] = sums.get(measure, 0) + level.own + level.finer
+        return sums
+
     def _own(self, position: str, measure: int) -> Level:
         """A level of the batch's own, to be changed."""
         at = (position, measure)

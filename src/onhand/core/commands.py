@@ -19,7 +19,8 @@ import msgspec
 from onhand.core.keys import Position, ProductKey
 
 if TYPE_CHECKING:
-    from onhand.core.outcomes import Outcome
+    from onhand.core.concluding import Concluded
+    from onhand.core.outcomes import Rejected
 
 
 class Kind(enum.IntEnum):
@@ -276,24 +277,45 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class DocumentWrite(msgspec.Struct, frozen=True):
-    """Replace a document if it still has the expected version; the new version is one higher."""
+    """Replace, insert or delete a document if it still has the expected version."""
 
     key: DocumentKey
     expected_version: int
+    """0: it must be absent, which makes its key a unique one."""
     body: bytes
+    labels: tuple[str, ...] = ()
+    """Facts to search by, such as "status=ship"; folded by the caller, without control characters. Replaced as a whole."""
+    due_at: int | None = None
+    """Microseconds since 1970: when work on it is due; None when none is."""
+    delete: bool = False
+    """Remove it; the body is ignored."""
+
+    @property
+    def version(self) -> int:
+        """The version it has afterwards: one higher, or 0 when it is deleted."""
+        return 0 if self.delete else self.expected_version + 1
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Commands over several products, and documents, all accepted or none.
 
-    Replayed members count as accepted and change nothing. A stale document version refuses the group.
+    Replayed members count as accepted and change nothing. A stale document version refuses the group. It may have
+    documents alone.
     """
 
     commands: tuple[GroupMember, ...]
     documents: tuple[DocumentKey, ...] = ()
     """Locked and read with the rest."""
-    finish: Callable[[Sequence[Outcome], Sequence[Document]], Sequence[DocumentWrite]] | None = None
-    """Pure; called once all commands are accepted, inside the unit."""
+    places: tuple[tuple[ProductKey, str], ...] = ()
+    """(product, place) whose totals `finish` asks for; their cells are read. A product that is new is made."""
+    finish: Callable[[Concluded], Sequence[DocumentWrite] | Rejected] | None = None
+    """Pure; called once all commands are accepted, inside the unit. A rejection refuses the whole group."""
+
+    @property
+    def products(self) -> list[ProductKey]:
+        """The products of its commands and places, each once."""
+        named = (command.product for command in self.commands)
+        return list(dict.fromkeys([*named, *(product for product, _ in self.places)]))
 
     def __post_init__(self) -> None:
         """A wipe cannot be taken back, and ends its batch."""

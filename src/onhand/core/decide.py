@@ -22,9 +22,10 @@ A wipe ends its batch, only wipes may follow it; the lane cuts there. Which stor
 can tell, so a command that followed it would be answered as if those ids were still known. Ids accepted earlier in
 the batch are forgotten exactly. A wipe is never part of a group.
 
-A group works on the same books, which meanwhile note how each change is taken back. If a member is refused, or a
-document is not at the version that was expected, the notes are played backwards and every other member is refused
-with it. What lapsed before the group stays lapsed.
+A group works on the same books, which meanwhile note how each change is taken back. Once its members are accepted its
+`finish` sees what came of them and says which documents to write, or refuses. If a member is refused, or `finish`
+refuses, or a document is not at the version that was expected, the notes are played backwards and every other member
+is refused with it. What lapsed before the group stays lapsed.
 
 At the end the books are closed: each level, hold and product that changed is written once, with its final value,
 while movements stay one for each change, numbered without gaps by the product's version. All numbers come from
@@ -44,6 +45,8 @@ from onhand.core.commands import (
     ChangeOnHand,
     ClearReserved,
     Document,
+    DocumentKey,
+    DocumentWrite,
     ExtendHold,
     Group,
     Offset,
@@ -55,14 +58,16 @@ from onhand.core.commands import (
     Unreserve,
     Work,
 )
+from onhand.core.concluding import Concluded, Totals
 from onhand.core.holds import lapse
+from onhand.core.keys import ProductKey
 from onhand.core.onhand import assign, change, wipe
 from onhand.core.outcomes import Accepted, GroupOutcome, Outcome, Rejected, Replayed
 from onhand.core.overlay import Batch
-from onhand.core.reads import products_of, reads
+from onhand.core.reads import reads
 from onhand.core.reservations import clear, extend, offset, release, release_due, reserve, reverse, unreserve
 from onhand.core.rules import Rules
-from onhand.core.snapshot import Decision, NewId, Seen, Snapshot
+from onhand.core.snapshot import Decision, HoldState, NewId, Seen, Snapshot
 from onhand.core.tracing import trace
 
 __all__ = ["decide", "reads"]
@@ -137,26 +142,29 @@ def _repeat(book: Book, command: AnyCommand, seen: Seen | NewId) -> Outcome:
 
 def _group(batch: Batch, group: Group) -> GroupOutcome:
     """All or nothing: decide on the batch's state, and take everything back when a member is refused."""
-    for product in products_of(group.commands):
+    products = group.products
+    for product in products:
         book = batch.book(product)
         if book.holdings.due:
             lapse(book)
     decision = batch.decision
     moved = len(decision.movements)
-    undo = batch.undo = [batch.book(product).rewinder() for product in products_of(group.commands)]
+    before = batch.totals(group.places)
+    undo = batch.undo = [batch.book(product).rewinder() for product in products]
     outcomes: list[Outcome] = []
     refused: tuple[Outcome, ...] | None = None
+    refusal: Rejected | None = None
     versions: tuple[int, ...] = ()
     for command in group.commands:
         outcome = _command(batch, command)
         if isinstance(outcome, Rejected):
-            refused = _refuse_all(group, len(outcomes), outcome)
+            refusal, refused = outcome, _refuse_all(group, len(outcomes), outcome)
             break
         outcomes.append(outcome)
-    if refused is None:
-        written = _write(batch, group, outcomes)
-        if written is None:
-            refused = (refusals.stale_document(),) * len(group.commands)
+    if refused is None and group.finish is not None:
+        written = _write(batch, group.documents, group.finish(_concluded(batch, group, outcomes, before)))
+        if isinstance(written, Rejected):
+            refusal, refused = written, (written,) * len(group.commands)
         else:
             versions = written
     batch.undo = None
@@ -165,7 +173,7 @@ def _group(batch: Batch, group: Group) -> GroupOutcome:
     for step in reversed(undo):
         step()
     del decision.movements[moved:]
-    return GroupOutcome(refused, accepted=False)
+    return GroupOutcome(refused, accepted=False, refusal=refusal)
 
 
 def _refuse_all(group: Group, position: int, refusal: Rejected) -> tuple[Outcome, ...]:
@@ -174,18 +182,39 @@ def _refuse_all(group: Group, position: int, refusal: Rejected) -> tuple[Outcome
     return tuple(refusal if index == position else other for index in range(len(group.commands)))
 
 
-def _write(batch: Batch, group: Group, outcomes: Sequence[Outcome]) -> tuple[int, ...] | None:
-    """Evaluate the group's documents; their new versions, or None when one is stale."""
-    if group.finish is None:
-        return ()
-    current = {key: batch.document(key) for key in group.documents}
-    writes = group.finish(outcomes, [current[key] for key in group.documents])
+def _concluded(batch: Batch, group: Group, outcomes: Sequence[Outcome], before: Totals) -> Concluded:
+    """What the group came to, for its `finish`."""
+    holds: dict[tuple[ProductKey, int], HoldState] = {}
+    for command, outcome in zip(group.commands, outcomes, strict=True):
+        named = command.hold if isinstance(command, ReleaseHold | ExtendHold | Offset) else None
+        made = outcome.hold if isinstance(outcome, Accepted) else None
+        for number in (named, made):
+            state = None if number is None else batch.book(command.product).holdings.state(number)
+            if state is not None:
+                holds[command.product, state.number] = state
+    return Concluded(
+        outcomes,
+        [batch.document(key) for key in group.documents],
+        batch.now,
+        before,
+        batch.totals(group.places),
+        holds,
+    )
+
+
+def _write(
+    batch: Batch, asked: Sequence[DocumentKey], writes: Sequence[DocumentWrite] | Rejected
+) -> tuple[int, ...] | Rejected:
+    """Enter the group's documents; their new versions, or why the group is refused."""
+    if isinstance(writes, Rejected):
+        return writes
+    current = {key: batch.document(key) for key in asked}
     for write in writes:
         document = current.get(write.key)
         if document is None or document.version != write.expected_version:
-            return None
-        current[write.key] = Document(write.key, write.expected_version + 1, write.body)
+            return refusals.stale_document()
+        current[write.key] = Document(write.key, write.version, b"" if write.delete else write.body)
     for write in writes:
         batch.documents[write.key] = current[write.key]
     batch.decision.documents += writes
-    return tuple(write.expected_version + 1 for write in writes)
+    return tuple(write.version for write in writes)

@@ -20,17 +20,34 @@ if TYPE_CHECKING:
 class Hold:
     """A hold that the batch looks at or changes."""
 
-    __slots__ = ("changed", "closed_by", "expires_at", "measure", "number", "owner", "position", "remaining")
+    __slots__ = (
+        "changed",
+        "closed_by",
+        "counted",
+        "created_at",
+        "expires_at",
+        "measure",
+        "number",
+        "owner",
+        "position",
+        "quantity",
+        "remaining",
+        "retermed",
+    )
 
     def __init__(self, state: HoldState) -> None:
         self.number = state.number
         self.position = state.position
         self.measure = state.measure
+        self.quantity = state.quantity
         self.owner = state.owner
         self.remaining = state.remaining
         self.expires_at = state.expires_at
+        self.created_at = state.created_at
+        self.counted = state.counted
         self.closed_by: Kind | None = None
         self.changed = False
+        self.retermed = False
 
     def restore(
         self, remaining: int, expires_at: int | None, closed_by: Kind | None, *, changed: bool
@@ -117,11 +134,30 @@ class Holdings:
                 new.remaining,
                 new.owner,
                 new.expires_at,
+                self._batch.now,
+                new.counted,
             )
         hold = self._holds[number] = Hold(state)
         if self._batch.undo is not None:
             self._batch.undo.append(partial(self._holds.pop, number))
         return hold
+
+    def state(self, number: int) -> HoldState | None:
+        """A hold as it is now, as a value."""
+        hold = self.get(number)
+        if hold is None:
+            return None
+        return HoldState(
+            hold.number,
+            hold.position,
+            hold.measure,
+            hold.quantity,
+            hold.remaining,
+            hold.owner,
+            hold.expires_at,
+            hold.created_at,
+            hold.counted,
+        )
 
     def numbers(self) -> list[int]:
         """Every known hold, oldest first."""

@@ -92,4 +92,6 @@ class GroupOutcome(msgspec.Struct, frozen=True):
     outcomes: tuple[Outcome, ...]
     accepted: bool
     versions: tuple[int, ...] = ()
-    """New version per document write."""
+    """New version per document write; 0 where it was deleted."""
+    refusal: Rejected | None = None
+    """Why nothing of it took effect: the refusal of a member, of a stale document, or of `finish`."""

@@ -8,11 +8,12 @@ While a group is decided, every change also notes how to take it back (`Batch.un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 from onhand.core.book import Book
 from onhand.core.commands import Document, DocumentKey
+from onhand.core.concluding import Totals
 from onhand.core.keys import ProductKey
 from onhand.core.outcomes import Accepted
 from onhand.core.rules import Rules
@@ -61,6 +62,10 @@ class Batch:
     def document(self, key: DocumentKey) -> Document:
         """The document as the batch has it; version 0 when absent."""
         return self.documents.get(key) or self._snapshot.documents.get(key) or Document(key, 0, b"")
+
+    def totals(self, places: Iterable[tuple[ProductKey, str]]) -> Totals:
+        """(product, place) -> measure -> its total there, as it is now."""
+        return {(product, place): self.book(product).totals(place) for product, place in places}
 
     def close(self) -> Decision:
         """Collect what is to be written: each level, hold and product once, with its final value."""

@@ -9,12 +9,13 @@ Whatever is accepted and refused, the snapshot must suffice. The argument, by wh
   of a batch take at most the sum of their quantities from stored holds. Holds that can shrink otherwise are those
   named by number and those due; the query does not count them, so those that are counted suffice. A clean-up or
   wipe reads every hold it closes. A hold made in the batch is younger than all stored ones.
+- The totals that a group asks for are sums over the cells of a place, which are read like those of a check.
 - A refused command or group takes nothing, which only leaves more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from onhand.core.commands import (
     ANYONE,
@@ -46,10 +47,14 @@ def reads(works: Sequence[Work]) -> Reads:
     for work in works:
         if isinstance(work, Group):
             needed.documents.update(work.documents)
+            needed.places.update(work.places)
             for command in work.commands:
                 _add(needed, draws, ids, command)
         else:
             _add(needed, draws, ids, work)
+    for product, _ in needed.places:  # a group may look at a product that no command names
+        if product not in needed.products:
+            needed.products[product] = (product.organization, product.product)
     needed.ids = list(ids)
     for (product, position, measure, owner), quantity in draws.items():
         needed.hold_queries[HoldQuery(product, position, measure, owner, quantity)] = None
@@ -96,8 +101,3 @@ def _position(needed: Reads, product: ProductKey, position: Position) -> None:
     needed.positions.add((product, position.key))
     if position.cell != position.key:
         needed.positions.add((product, position.cell))
-
-
-def products_of(commands: Iterable[AnyCommand]) -> list[ProductKey]:
-    """The products of some commands, each once, in order."""
-    return list(dict.fromkeys(command.product for command in commands))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from onhand.core.commands import Document, DocumentKey, DocumentWrite, Kind
+from onhand.core.commands import Document, DocumentKey, DocumentWrite, Kind, Owner
 from onhand.core.keys import Position, ProductKey
 from onhand.core.outcomes import Accepted, GroupOutcome, Outcome, Reason
 
@@ -93,6 +93,8 @@ class HoldState:
     owner: str = ""
     expires_at: int | None = None
     created_at: int = 0
+    counted: bool = True
+    """Whether the order it belongs to is open (decisions 28); only a recalculation looks at it."""
 
 
 @dataclass(slots=True)
@@ -186,6 +188,17 @@ class NewHold(msgspec.Struct, frozen=True):
     caller: str
     command_id: str
     closed_by: Kind | None = None
+    counted: bool = True
+
+
+class HoldTerms(msgspec.Struct, frozen=True):
+    """New quantity, owner and mark of a stored hold; what remains of it is a `HoldChange`."""
+
+    product: ProductKey
+    number: int
+    quantity: int
+    owner: Owner
+    counted: bool
 
 
 class HoldChange(msgspec.Struct, frozen=True):
@@ -250,6 +263,7 @@ class Decision:
     set_at: list[tuple[ProductKey, int, int]] = field(default_factory=list)
     """(product, position number, time) of set-on-hand; the time 0 forgets it after a wipe."""
     new_holds: list[NewHold] = field(default_factory=list)
+    terms: list[HoldTerms] = field(default_factory=list)
     holds: list[HoldChange] = field(default_factory=list)
     movements: list[Movement] = field(default_factory=list)
     ids: list[NewId] = field(default_factory=list)
@@ -268,6 +282,7 @@ class Decision:
         return bool(
             self.products
             or self.levels
+            or self.terms
             or self.holds
             or self.ids
             or self.refusals

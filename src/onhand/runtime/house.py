@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from onhand.core.rules import Limits as FlowLimits
-from onhand.ports import Clock, Reader
+from onhand.ports import Clock, Documents, Reader
 from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
@@ -30,6 +30,7 @@ from onhand.service.queries import Queries
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
 from onhand.storage.postgres.catalogue import PostgresCatalogue
+from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.embedded import EmbeddedServer, EmbeddedServerError, reachable_data_directory
 from onhand.storage.postgres.pool import Database, open_pool
 from onhand.storage.postgres.reader import PostgresReader
@@ -62,6 +63,7 @@ class House:
     """For everything but the lanes, which have connections of their own."""
     clock: Clock
     reader: Reader
+    documents: Documents
     environments: Environments
     batcher: Batcher
     queries: Queries
@@ -199,6 +201,7 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         pool=pool,
         clock=clock,
         reader=reader,
+        documents=PostgresDocuments(pool),
         environments=environments,
         batcher=batcher,
         queries=Queries(reader, environments, clock),

@@ -16,9 +16,9 @@ the stored state is cut down in the same way: a bad command does not sink its ne
 
 **A lost answer.** When the commit was sent and its answer lost, the batch is kept with its decision and gathered
 again. The locks of `gather` wait until the lost transaction has ended, so what is read then is final. A commit is all
-or nothing: if the command ids that the decision wrote are there, with the very outcomes that it decided, it
-landed, and its outcomes are the answers as they are: a first-time caller gets `Accepted`, not `Replayed`. Otherwise it
-did not land and the same unit decides afresh. A decision that wrote neither ids nor documents had no effect but
+or nothing: if the command ids that the decision wrote are there, with the very outcomes that it decided, and its
+documents as it wrote them, it landed, and its outcomes are the answers as they are: a first-time caller gets `Accepted`,
+not `Replayed`. Otherwise it did not land and the same unit decides afresh. A decision that wrote neither ids nor documents had no effect but
 recorded refusals, and is decided again as well. If the store stays away for `settle_seconds`, the
 callers get `OutcomeUnknown` and may send the same ids again.
 

@@ -12,6 +12,8 @@ from onhand.core.commands import (
     AnyCommand,
     ChangeOnHand,
     ClearReserved,
+    DocumentKey,
+    DocumentWrite,
     ExtendHold,
     Group,
     Offset,
@@ -108,20 +110,35 @@ def build_again(submission: Submission, rules: Rules) -> None:
 
 
 def landed(lost: Decision, snapshot: Snapshot) -> bool:
-    """Whether the commit of a decision took place, told from what it wrote and nobody else would."""
-    if lost.ids:
-        for new in lost.ids:
-            seen = snapshot.ids.get((new.environment, new.kind, new.id))
-            if seen is None or seen.fingerprint != new.fingerprint or seen.accepted != new.accepted:
+    """Whether the commit of a decision took place, told from the ids and the documents that it wrote.
+
+    A document that somebody has changed since tells nothing; then the ids decide, and without any it counts as not landed.
+    """
+    for new in lost.ids:
+        seen = snapshot.ids.get((new.environment, new.kind, new.id))
+        if seen is None or seen.fingerprint != new.fingerprint or seen.accepted != new.accepted:
+            return False
+    told = bool(lost.ids)
+    for expected, write in _net_writes(lost.documents):
+        document = snapshot.documents.get(write.key)
+        version, body = (0, b"") if document is None else (document.version, document.body)
+        if version == write.version:
+            if body != (b"" if write.delete else write.body):
                 return False
-        return True
-    written = {write.key: write for write in lost.documents}  # the last write of each
-    return bool(written) and all(
-        (document := snapshot.documents.get(key)) is not None
-        and document.version == write.expected_version + 1
-        and document.body == write.body
-        for key, write in written.items()
-    )
+            told = True
+        elif version == expected or version < write.version or not lost.ids:
+            return False
+    return told
+
+
+def _net_writes(writes: Sequence[DocumentWrite]) -> Iterator[tuple[int, DocumentWrite]]:
+    """The last write of each document with the version that the first one expected; nothing for made and deleted ones."""
+    expected: dict[DocumentKey, int] = {}
+    for write in writes:
+        expected.setdefault(write.key, write.expected_version)
+    for key, write in {write.key: write for write in writes}.items():
+        if expected[key] or not write.delete:
+            yield expected[key], write
 
 
 def _commands(works: Iterable[Work]) -> Iterator[AnyCommand]:

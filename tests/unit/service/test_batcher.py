@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from onhand.core.commands import Document, DocumentKey, DocumentWrite, Group
+from onhand.core.concluding import Concluded
 from onhand.core.outcomes import Accepted, GroupOutcome, Reason, Rejected, Replayed
 from onhand.core.quantities import SCALE
 from onhand.core.snapshot import Decision
@@ -145,8 +146,8 @@ async def test_a_group_is_all_or_nothing_and_writes_its_documents(house):
     await batcher.submit(SHOP, change("bike", 1, "c1"))
     document = DocumentKey(7, house.rules.environment, "order", "o1")
 
-    def finish(outcomes, documents: list[Document]) -> list[DocumentWrite]:
-        return [DocumentWrite(document, documents[0].version, b"placed")]
+    def finish(concluded: Concluded) -> list[DocumentWrite]:
+        return [DocumentWrite(document, concluded.documents[0].version, b"placed")]
 
     def group(*members) -> Callable[..., Group]:
         return lambda rules: Group(
@@ -361,6 +362,116 @@ async def test_a_lost_answer_of_a_landed_commit_is_settled_as_accepted(house):
     assert house.store.commits == 2
     assert len(house.store.refused) == 1
     assert house.on_hand("bike") == 5
+
+
+ORDER = DocumentKey(7, 1, "order", "o1")
+
+
+def insert(body: bytes) -> Callable[..., Group]:
+    """A document alone, which must be new."""
+    return lambda _rules: Group(
+        commands=(), documents=(ORDER,), finish=lambda _concluded: [DocumentWrite(ORDER, 0, body)]
+    )
+
+
+def delete(version: int) -> Callable[..., Group]:
+    return lambda _rules: Group(
+        commands=(),
+        documents=(ORDER,),
+        finish=lambda _concluded: [DocumentWrite(ORDER, version, b"", delete=True)],
+    )
+
+
+async def test_a_lost_answer_of_a_document_alone_is_settled_as_accepted(house):
+    batcher = await house.batcher()
+    house.store.mishaps = iter([Mishap.LOST_BUT_LANDED])
+    made = await batcher.submit(SHOP, insert(b"placed"))
+    assert (made.accepted, made.versions) == (True, (1,))
+    house.store.mishaps = iter([Mishap.LOST_BUT_LANDED])
+    assert (await batcher.submit(SHOP, delete(1))).accepted
+    assert house.store.commits == 2
+    assert house.store.documents == {}
+
+
+async def test_a_lost_document_that_never_was_is_decided_again(house):
+    batcher = await house.batcher()
+    house.store.mishaps = iter([Mishap.LOST_AND_GONE])
+    assert (await batcher.submit(SHOP, insert(b"placed"))).versions == (1,)
+    house.store.mishaps = iter([Mishap.LOST_AND_GONE])
+    assert (await batcher.submit(SHOP, delete(1))).accepted
+    assert house.store.documents == {}
+
+
+async def test_a_document_of_another_process_is_not_taken_for_ours(house):
+    batcher = await house.batcher()
+    house.store.mishaps = iter([Mishap.LOST_AND_GONE])
+
+    def theirs(_reads) -> None:
+        if house.store.units == 2:
+            house.store.documents[ORDER] = Document(ORDER, 1, b"theirs")
+
+    house.store.before_gather = theirs
+    outcome = await batcher.submit(SHOP, insert(b"ours"))
+    assert outcome.refusal.reason is Reason.STALE_DOCUMENT
+    assert house.store.documents[ORDER].body == b"theirs"
+
+
+async def test_equal_ids_of_another_process_do_not_vouch_for_our_documents(house):
+    """The batch was lost; its command has meanwhile been accepted elsewhere, with the same answer."""
+    batcher = await house.batcher()
+    house.store.gate = asyncio.Event()
+    waiting = [
+        asyncio.create_task(batcher.submit(SHOP, build))
+        for build in (change("bike", 9, "first"), change("bike", 5, "c1"), insert(b"placed"))
+    ]
+    await settle()
+    house.store.mishaps = iter([Mishap.LOST_AND_GONE])
+
+    def retried(decision) -> None:
+        house.store.before_commit = lambda _: None
+        documents, decision.documents = decision.documents, []
+        house.store.apply(decision)
+        decision.documents = documents
+
+    await settle()
+    house.store.before_commit = lambda decision: retried(decision) if decision.documents else None
+    house.store.gate.set()
+    await asyncio.gather(*waiting)
+    assert house.store.documents[ORDER].body == b"placed"
+
+
+async def test_a_document_that_was_changed_since_leaves_the_ids_to_tell(house):
+    batcher = await house.batcher()
+    await batcher.submit(SHOP, insert(b"0"))
+    house.store.mishaps = iter([Mishap.LOST_BUT_LANDED])
+
+    def later(_reads) -> None:
+        if house.store.units == 3:
+            house.store.documents[ORDER] = Document(ORDER, 3, b"later")
+
+    house.store.before_gather = later
+    outcome = await batcher.submit(
+        SHOP,
+        lambda rules: Group(
+            commands=(change("bike", 5, "c1")(rules),),
+            documents=(ORDER,),
+            finish=lambda concluded: [DocumentWrite(ORDER, concluded.documents[0].version, b"1")],
+        ),
+    )
+    assert [type(one) for one in outcome.outcomes] == [Accepted]
+    assert house.store.documents[ORDER].body == b"later"
+
+
+async def test_a_document_inserted_meanwhile_refuses_the_group_as_stale(house):
+    batcher = await house.batcher()
+
+    def theirs(_decision) -> None:
+        house.store.documents.setdefault(ORDER, Document(ORDER, 1, b"theirs"))
+
+    house.store.before_commit = theirs
+    outcome = await batcher.submit(SHOP, insert(b"ours"))
+    assert outcome.refusal.reason is Reason.STALE_DOCUMENT
+    assert house.store.commits == 0
 
 
 async def test_a_settled_answer_survives_a_connection_that_breaks_behind_it(house):

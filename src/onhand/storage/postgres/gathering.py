@@ -183,5 +183,6 @@ def _holds(states: list[ProductState], keys: dict[tuple[int, int], str], got: Ma
         "hold_owner",
         "hold_expires_at",
         "hold_created_at",
+        "hold_counted",
     ):
         states[of - 1].holds[number] = HoldState(number, keys[of, position], *values)

@@ -97,6 +97,7 @@ class PlainUnit(PostgresUnit):
                 owner=row["owner"],
                 expires_at=row["expires_at"],
                 created_at=row["created_at"],
+                counted=row["counted"],
             )
             for row in holds
             if row["hold_no"] in wanted_holds(reads, product, holds, now_us)

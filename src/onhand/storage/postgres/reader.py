@@ -37,6 +37,7 @@ HOLD_CONDITIONS = {
     "product": "AND p.product_key = ${n}",
     "reference": "AND h.reference = ${n} AND h.reference <> ''",
     "channel": "AND h.channel = ${n}",
+    "order": "AND h.order_key = ${n} AND h.order_key <> ''",
 }
 """Column of a filter -> its condition."""
 

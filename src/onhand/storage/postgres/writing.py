@@ -26,18 +26,19 @@ _TYPES = """
     bigint bigint integer integer bigint bigint bigint
     bigint bigint integer integer bigint bigint bigint
     bigint bigint integer text bigint
-    bigint bigint bigint integer integer bigint bigint text text text text text bigint smallint
+    bigint bigint bigint integer integer bigint bigint text text text text text bigint smallint boolean
+    text
     bigint bigint bigint bigint bigint smallint
     bigint bigint bigint integer integer bigint bigint bigint smallint text text text
     bigint integer smallint text bigint bytea
     bigint bigint smallint text text text text integer bigint bigint text text
-    bigint integer text text bigint bigint bytea
+    bigint integer text text bigint bigint boolean bigint text bytea
 """
 """One line for each part of `Columns.arguments`; levels have two, known and new."""
 COMMIT_BATCH = f"SELECT {arrays.call('commit_batch', _TYPES)}"
 
-NODE_END = "\x1f"
-"""Follows each position key of a list; keys are percent-encoded and never contain it."""
+LIST_END = "\x1f"
+"""Follows each text of a list: position keys, which are percent-encoded, and labels. Neither contains it."""
 
 
 class Columns:
@@ -61,6 +62,7 @@ class Columns:
                     self._levels(),
                     self._set_at(),
                     self._new_holds(),
+                    self._terms(),
                     self._holds(),
                     self._movements(),
                     self._ids(),
@@ -135,7 +137,7 @@ class Columns:
     def _new_holds(self) -> Columned:
         ids = self.ids
         table = columns(
-            14,
+            15,
             [
                 (
                     row.product.k,
@@ -152,11 +154,35 @@ class Columns:
                     row.caller,
                     row.expires_at,
                     row.closed_by,
+                    not row.counted,
                 )
                 for row in self.decision.new_holds
             ],
         )
-        return sparse(table, 7, 8, 9, 10, 12, 13)
+        return sparse(table, 7, 8, 9, 10, 12, 13, 14)
+
+    def _terms(self) -> Columned:
+        return columns(
+            1,
+            [
+                (
+                    msgspec.json.encode(
+                        {
+                            "k": row.product.k,
+                            "product_id": self.ids[row.product],
+                            "hold_no": row.number,
+                            "quantity": row.quantity,
+                            "reference": row.owner.reference,
+                            "channel": row.owner.channel,
+                            "order_key": row.owner.order,
+                            "owner": row.owner.key,
+                            "counted": row.counted,
+                        }
+                    ).decode(),
+                )
+                for row in self.decision.terms
+            ],
+        )
 
     def _holds(self) -> Columned:
         return columns(
@@ -232,7 +258,7 @@ class Columns:
                     row.requested,
                     row.available,
                     row.reason,
-                    "".join(node + NODE_END for node in row.nodes),
+                    "".join(node + LIST_END for node in row.nodes),
                 )
                 for row in self.decision.refusals
             ],
@@ -241,13 +267,14 @@ class Columns:
     def _documents(self) -> Columned:
         first: dict[DocumentKey, int] = {}
         last: dict[DocumentKey, DocumentWrite] = {}
-        for (
-            write
-        ) in self.decision.documents:  # two groups of a batch may write one document: the last body stays
+        deleted: set[DocumentKey] = set()
+        for write in self.decision.documents:  # groups of a batch may write one document: the last body stays
             first.setdefault(write.key, write.expected_version)
             last[write.key] = write
-        return columns(
-            7,
+            if write.delete:
+                deleted.add(write.key)
+        table = columns(
+            10,
             [
                 (
                     key.d,
@@ -255,12 +282,17 @@ class Columns:
                     key.kind,
                     key.id,
                     first[key],
-                    last[key].expected_version + 1,
-                    last[key].body,
+                    last[key].version,
+                    key in deleted,
+                    last[key].due_at,
+                    "".join(label + LIST_END for label in last[key].labels),
+                    b"" if last[key].delete else last[key].body,
                 )
                 for key in sorted(last)
+                if first[key] or not last[key].delete  # made and deleted in one batch: nothing was ever there
             ],
         )
+        return sparse(table, 6, 7, 8)
 
 
 Columned = Iterable[Sequence[object]]
