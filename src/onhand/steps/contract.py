@@ -45,6 +45,27 @@ class Status(enum.StrEnum):
     ERROR = "Error"
 
 
+class Severity(enum.StrEnum):
+    """How much a note matters."""
+
+    INFORMATION = "Information"
+    WARNING = "Warning"
+    ERROR = "Error"
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a step found out and that is kept as an event of the order.
+
+    A warning or an error becomes an entry of `order.errors` as well, one for each key and reference.
+    """
+
+    key: str
+    message: str
+    reference_id: str = ""
+    """What it is about: a line, an SKU."""
+    severity: Severity = Severity.INFORMATION
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one step (specification 2.7)."""
 
@@ -57,6 +78,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     trigger_new_status: str = ""
     trigger_order_type: str = ""
     trigger_new_status_without_workflow: bool = False
+    notes: tuple[Note, ...] = ()
+    never_halts: bool = False
+    """The run goes on after this error, whatever the step's `stop_on_error` says."""
 
 
 def success(message: str = "", *, invisible: bool = False) -> Result:
@@ -95,8 +119,11 @@ class Facts:
     """What `StepSpec.needs` asked for."""
     done: frozenset[str] = frozenset()
     """Keys of the units of this step that are committed (`Unit.key`)."""
+    restocked: frozenset[tuple[str, str]] = frozenset()
+    """Return id and line item id of each returned line that is back in stock."""
     now: datetime
     user_id: str = ""
+    run_id: str = ""
 
     def row(self, shipment: Shipment, line: OrderLine) -> LedgerRow | None:
         """The line's row in the reservation ledger."""

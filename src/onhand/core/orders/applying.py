@@ -26,9 +26,10 @@ from onhand.core.orders import moves as m
 from onhand.core.orders.addresses import Address, resolve
 from onhand.core.orders.entities import to_stored
 from onhand.core.orders.identity import Identity
+from onhand.core.orders.ledger import item_of
 from onhand.core.orders.model import Order
 from onhand.core.orders.moves import Applied, ItemRef, Move
-from onhand.core.orders.part import Part
+from onhand.core.orders.part import Part, Untouched
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.recounting import Emptying, Recalculating
 from onhand.core.orders.reducing import Reducing, Repairing, Restocking, Reversing
@@ -50,10 +51,6 @@ class Stored(msgspec.Struct, frozen=True):
     key: DocumentKey
     version: int
     record: OrderRecord
-
-
-def _labels_none(_record: OrderRecord) -> tuple[tuple[str, ...], int | None]:
-    return (), None
 
 
 class Application:
@@ -137,7 +134,7 @@ class Application:
 
     def _part(self, move: Move) -> Part | Rejected:  # noqa: C901, PLR0911 - one case a move
         around, record = self._around, self._stored.record
-        identity = Identity(self._stored.key.id)
+        identity = Identity(self._stored.key)
         if isinstance(move, m.RepairCost):
             return Repairing(record, move)
         if isinstance(move, m.Recalculate):
@@ -155,9 +152,9 @@ class Application:
             case m.Release():
                 return Releasing(around, identity, record, move, address)
             case m.Reduce():
-                return Reducing(around, identity, record, move, address, self._stored.key)
+                return Reducing(around, identity, record, move, address)
             case m.Restock():
-                return Restocking(around, identity, move, address, self._stored.key)
+                return Restocking(around, identity, move, address)
             case m.SetOutOfStock():
                 return Emptying(around, identity, move, address, self._stock, self._attempt)
             case m.Adopt():
@@ -181,14 +178,25 @@ class Application:
             return source
         if isinstance(target, Rejected):
             return target
-        return Relocating(self._around, identity, self._stored.record, move, source, target)
+        split = self._split_before(move)
+        return Relocating(self._around, identity, self._stored.record, move, source, target, split)
+
+    def _split_before(self, move: m.Relocate) -> m.SplitRow | None:
+        """The split of this unit that makes the row which is relocated; its hold would have no number yet."""
+        if self._stored.record.row(move.line) is not None:
+            return None
+        splits = (one for one in self._moves if isinstance(one, m.SplitRow) and one.target == move.line)
+        return next(splits, None)
+
+    def _relocated(self, move: m.SplitRow) -> bool:
+        """Whether the part that is split off goes to another item in the same unit."""
+        return any(isinstance(one, m.Relocate) and self._split_before(one) == move for one in self._moves)
 
     def _splitting(self, identity: Identity, move: m.SplitRow) -> Part | Rejected:
         row = self._stored.record.row(move.line)
-        if row is None:
-            return Part_nothing(move)
-        item = ItemRef(row.sku, row.warehouse, row.virtual, row.dimensions)
-        address = resolve(self._around.rules, self._around.workflows, item)
+        if row is None or self._relocated(move):
+            return Untouched(move)
+        address = resolve(self._around.rules, self._around.workflows, item_of(row))
         if isinstance(address, Rejected):
             return address
         return Splitting(self._around, identity, self._stored.record, move, address)

@@ -10,23 +10,27 @@ from typing import Any
 
 import msgspec
 
+from onhand.core.commands import DocumentKey
 from onhand.core.keys import shard
 from onhand.core.orders.addresses import Address
 from onhand.core.orders.moves import LineRef
-
-PREFIX = "order~"
-"""Ids of commands that come from an order begin with it."""
+from onhand.core.orders.transactions import ORDER_COMMAND
 
 
 class Identity(msgspec.Struct, frozen=True):
     """The order that asks."""
 
-    order_id: str
+    key: DocumentKey
+
+    @property
+    def order_id(self) -> str:
+        """Its id."""
+        return self.key.id
 
     def command_id(self, line: LineRef, effect: str, revision: int | None) -> str:
         """Id of an effect on a line."""
         parts = [self.order_id, line.shipment_id, line.line_item_id, effect]
-        return PREFIX + msgspec.json.encode(parts if revision is None else [*parts, revision]).decode()
+        return ORDER_COMMAND + msgspec.json.encode(parts if revision is None else [*parts, revision]).decode()
 
     def of(
         self, address: Address, line: LineRef, effect: str, revision: int | None, caller: str

@@ -63,7 +63,8 @@ class Reserve(msgspec.Struct, frozen=True, kw_only=True):
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """Give back up to `quantity` of what the line has reserved.
 
-    A line without a ledger row gives back from the unattributed balance, never from a hold of somebody else.
+    A line without a ledger row gives back from the unattributed balance, never from a hold of somebody else; it
+    gets a row, which is how a second run knows that it was done.
     """
 
     line: LineRef

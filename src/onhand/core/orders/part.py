@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from onhand.core.commands import DocumentKey, GroupMember
 from onhand.core.keys import ProductKey
-from onhand.core.orders.moves import Applied
+from onhand.core.orders.moves import Applied, Move
 from onhand.core.orders.working import Working
 from onhand.core.outcomes import Outcome, Rejected
 
@@ -22,3 +22,14 @@ class Part:
     def conclude(self, work: Working, outcomes: Sequence[Outcome]) -> Applied | Rejected:
         """What really happened; a rejection refuses the unit. Pure but for `work`."""
         raise NotImplementedError
+
+
+class Untouched(Part):
+    """A move that finds nothing to move."""
+
+    def __init__(self, move: Move) -> None:
+        self.move = move
+
+    def conclude(self, work: Working, outcomes: Sequence[Outcome]) -> Applied | Rejected:  # noqa: ARG002 - nothing to do
+        """Nothing happened."""
+        return Applied(move=self.move, already=True)

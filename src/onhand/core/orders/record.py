@@ -12,7 +12,7 @@ from decimal import Decimal
 import msgspec
 
 from onhand.core.orders.configuration import WorkflowStep
-from onhand.core.orders.model import Order
+from onhand.core.orders.model import EntityError, Order
 from onhand.core.orders.moves import LineRef
 
 ZERO = Decimal(0)
@@ -31,6 +31,8 @@ class Reduction(msgspec.Struct, frozen=True, kw_only=True):
     rate_date: datetime | None = None
     at: datetime
     step: str = ""
+    run: str = ""
+    """Run that made it: the rest of the same run does not call it a repetition."""
     reversed_by: str = ""
     """Transaction that took it back knowingly (A20)."""
 
@@ -88,6 +90,19 @@ class StepResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     is_invisible: bool = False
 
 
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a run; one of a workflow group knows the step that called the group."""
+
+    step: WorkflowStep
+    caller: WorkflowStep | None = None
+    first: bool = False
+    """The first of its group: here the conditions of the caller are looked at."""
+    group: str = ""
+    """Which call of a group it belongs to; empty outside of groups."""
+    group_stops: bool = False
+    """An error in the group ends the group."""
+
+
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the steps of a status. It is in the record from the status change to the last save."""
 
@@ -97,20 +112,23 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     shipment_id: str | None = None
     return_id: str | None = None
     user_id: str = ""
-    steps: tuple[WorkflowStep, ...] = ()
+    steps: tuple[PlannedStep, ...] = ()
     """The steps in order, as they were configured when the run began; groups are laid out."""
     next_step: int = 0
     """Index of the first step that is not concluded."""
     done_units: tuple[str, ...] = ()
     """Units of `next_step` that are committed."""
-    later: tuple[int, ...] = ()
-    """Steps to run after the order is saved."""
-    after_save: bool = False
+    ended_groups: tuple[str, ...] = ()
+    """Calls of groups of which nothing more runs."""
     results: tuple[StepResult, ...] = ()
     succeeded: bool = True
     warned: bool = False
     failed: bool = False
     aborted: bool = False
+    errors: tuple[EntityError, ...] = ()
+    """What the last save adds to `order.errors`."""
+    skipped: tuple[str, ...] = ()
+    """Steps that did not run, with the reason, for the verbose log."""
     trigger: str = ""
     trigger_order_type: str = ""
     trigger_without_workflow: bool = False
@@ -138,8 +156,13 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 0
     """What the client sees as `versionId`: grows with a change of the order, not with each unit of a run."""
     rows: tuple[LedgerRow, ...] = ()
+    counted: bool = True
+    """Whether the holds of the rows are marked as those of an open order."""
     restocked: tuple[Restocked, ...] = ()
     run: Run | None = None
+    """The run in progress: while it is claimed nobody else changes the order."""
+    later: tuple[Run, ...] = ()
+    """Runs of steps that wait for the order to be saved, oldest first."""
     next_event: int = 1
     made_by: str = ""
     """Client, idempotency key and digest of the request that created it; empty without a key."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import msgspec
+
 from onhand.core.commands import SetOnHand, SettleReserved
 from onhand.core.orders.addresses import Address, position_of
 from onhand.core.orders.identity import Identity
@@ -12,7 +14,7 @@ from onhand.core.orders.moves import Applied, ItemRef, LineRef, Recalculate, Set
 from onhand.core.orders.numbers import unscaled
 from onhand.core.orders.part import Part
 from onhand.core.orders.stocked import Stocked
-from onhand.core.orders.working import Surroundings, Working
+from onhand.core.orders.working import Surroundings, Working, facts_of
 from onhand.core.outcomes import Outcome, Rejected
 
 ZERO = Decimal(0)
@@ -53,7 +55,8 @@ class Emptying(Part):
         if after == before:
             return Applied(move=self.move, new_inventory=after, already=True)
         work.move(self.address, measure, after - before)
-        work.transact(None, self.address, TransactionType.OUT_OF_STOCK, inventory_change=after - before)
+        facts = msgspec.structs.replace(facts_of(), inventory_change=after - before)
+        work.transact(None, self.address, TransactionType.OUT_OF_STOCK, facts)
         return Applied(move=self.move, inventory_change=after - before, new_inventory=after)
 
 
@@ -90,8 +93,7 @@ class Recalculating(Part):
             after = unscaled(work.concluded.total(address.product, address.place, measure))
             if after != before:
                 work.move(address, measure, after - before)
-                work.transact(
-                    None, address, TransactionType.RECALCULATE, reserved_inventory_change=after - before
-                )
+                facts = msgspec.structs.replace(facts_of(), reserved_inventory_change=after - before)
+                work.transact(None, address, TransactionType.RECALCULATE, facts)
                 changed += after - before
         return Applied(move=self.move, reserved_change=changed, already=not changed)

@@ -7,12 +7,11 @@ remembers it. It may bring the inventory below zero, because the goods have left
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
 
-from onhand.core.commands import ChangeOnHand, DocumentKey, GroupMember, LowerReserved, Offset
+from onhand.core.commands import ChangeOnHand, GroupMember, LowerReserved, Offset
 from onhand.core.costing.lines import Priced, order_cost, order_currency, priced, repaired
 from onhand.core.costing.providers import Receipt
 from onhand.core.orders import ledger
@@ -25,8 +24,8 @@ from onhand.core.orders.numbers import scaled, unscaled
 from onhand.core.orders.part import Part
 from onhand.core.orders.record import LedgerRow, OrderRecord, Reduction, Restocked
 from onhand.core.orders.reserving import accepted, hold_number
-from onhand.core.orders.transactions import Effect, transaction_key
-from onhand.core.orders.working import Surroundings, Working, item_document
+from onhand.core.orders.transactions import Effect, EffectKind, InventoryTransaction, transaction_key
+from onhand.core.orders.working import Surroundings, Working, facts_of, item_document
 from onhand.core.outcomes import Outcome, Reason, Rejected
 
 ZERO = Decimal(0)
@@ -36,20 +35,16 @@ class Reducing(Part):
     """Lower the inventory, and the reservation of a reserved line."""
 
     def __init__(
-        self,
-        around: Surroundings,
-        identity: Identity,
-        record: OrderRecord,
-        move: Reduce,
-        address: Address,
-        order_key: DocumentKey,
+        self, around: Surroundings, identity: Identity, record: OrderRecord, move: Reduce, address: Address
     ) -> None:
         self.move = move
         self.address = address
         self.row = record.row(move.line) or ledger.new_row(move.line, move.item, address)
-        self.effect = Effect.reduce(move.line)
+        self.effect = Effect(
+            EffectKind.REDUCE, identity.order_id, move.line.shipment_id, move.line.line_item_id
+        )
         self.physical = around.owns_physical(address)
-        self.documents = (item_document(address), transaction_key(order_key, self.effect))
+        self.documents = (item_document(address), transaction_key(identity.key, self.effect, around.event, 0))
         self.places = ((address.product, address.place),)
         commands: list[GroupMember] = []
         if self.physical:
@@ -80,25 +75,24 @@ class Reducing(Part):
             work.put_item(address, consumed.record)
         unit = consumed.unit
         cost = None if unit is None else _priced(work, unit, consumed.currency, move.quantity)
-        facts = {
-            "inventory_change": inventory_change,
-            "reserved_inventory_change": reserved_change,
-            "shipment_id": move.line.shipment_id,
-            "line_item_id": move.line.line_item_id,
-            "unit_cost": unit,
-            "unit_cost_currency": consumed.currency if unit is not None else "",
-            "exchange_rate": None if cost is None else cost.rate,
-            "rate_date": None if cost is None else cost.rate_date,
-        }
+        facts = msgspec.structs.replace(
+            facts_of(move.line),
+            inventory_change=inventory_change,
+            reserved_inventory_change=reserved_change,
+            unit_cost=unit,
+            unit_cost_currency=consumed.currency if unit is not None else "",
+            exchange_rate=None if cost is None else cost.rate,
+            rate_date=None if cost is None else cost.rate_date,
+        )
         kind = TransactionType.REDUCE_BOTH if move.reserved else TransactionType.REDUCE
-        transaction = work.transact(self.effect, address, kind, **facts)
+        transaction = work.transact(self.effect, address, kind, facts)
         if address.item.virtual:
-            self._twin(work, kind, inventory_change, reserved_change)
+            self._twin(work, kind, facts)
+        row = work.record.row(move.line) or self.row
         row = msgspec.structs.replace(
-            self.row,
-            consumed=self.row.consumed
-            + (min(move.reserved, self.row.remaining) if self.row.hold_id else ZERO),
-            revision=self.row.revision + 1,
+            row,
+            consumed=row.consumed + (min(move.reserved, row.remaining) if row.hold_id else ZERO),
+            revision=row.revision + 1,
             reduction=Reduction(
                 transaction_id=transaction,
                 quantity=move.quantity,
@@ -126,21 +120,18 @@ class Reducing(Part):
             rate_missing=unit is not None and cost is None,
         )
 
-    def _twin(
-        self, work: Working, kind: TransactionType, inventory_change: Decimal, reserved_change: Decimal
-    ) -> None:
-        """The transaction of the virtual stock location; the same goods, so nothing moves twice (A30, C1)."""
-        work.transact(
-            msgspec.structs.replace(self.effect, virtual=True),
-            self.address,
-            kind,
-            inventory_change=inventory_change,
-            reserved_inventory_change=reserved_change,
-            shipment_id=self.move.line.shipment_id,
-            line_item_id=self.move.line.line_item_id,
+    def _twin(self, work: Working, kind: TransactionType, facts: InventoryTransaction) -> None:
+        """The transaction of the virtual stock location; the same goods, so nothing moves twice, without cost (A30, C1)."""
+        twin = msgspec.structs.replace(
+            facts,
             is_virtual=True,
             physical_warehouse_code=self.address.item.warehouse,
+            unit_cost=None,
+            unit_cost_currency="",
+            exchange_rate=None,
+            rate_date=None,
         )
+        work.transact(msgspec.structs.replace(self.effect, is_virtual=True), self.address, kind, twin)
 
     def _tell(self, work: Working, inventory: Decimal, released: Decimal, *, created: bool) -> None:
         item = f"{self.address.item.sku} at {self.address.item.warehouse}"
@@ -191,20 +182,15 @@ class Repairing(Part):
 class Restocking(Part):
     """Raise the inventory by a returned quantity, once for ever for the return and line."""
 
-    def __init__(
-        self,
-        around: Surroundings,
-        identity: Identity,
-        move: Restock,
-        address: Address,
-        order_key: DocumentKey,
-    ) -> None:
+    def __init__(self, around: Surroundings, identity: Identity, move: Restock, address: Address) -> None:
         self.move = move
         self.address = address
         self.line = LineRef(move.return_id, move.line_item_id)
-        self.effect = Effect.restock(move.return_id, move.line_item_id)
+        self.effect = Effect(
+            EffectKind.POS_RETURN, identity.order_id, line_item_id=move.line_item_id, return_id=move.return_id
+        )
         self.physical = around.owns_physical(address)
-        self.documents = (item_document(address), transaction_key(order_key, self.effect))
+        self.documents = (item_document(address), transaction_key(identity.key, self.effect, around.event, 0))
         self.places = ((address.product, address.place),)
         if self.physical:
             self.commands = (
@@ -231,14 +217,10 @@ class Restocking(Part):
         )
         if received.record != work.item(address):
             work.put_item(address, received.record)
-        transaction = work.transact(
-            self.effect,
-            address,
-            TransactionType.RETURN,
-            inventory_change=change,
-            line_item_id=move.line_item_id,
-            return_order_id=move.return_id,
+        facts = msgspec.structs.replace(
+            facts_of(LineRef("", move.line_item_id)), inventory_change=change, return_order_id=move.return_id
         )
+        transaction = work.transact(self.effect, address, TransactionType.RETURN, facts)
         done = Restocked(return_id=move.return_id, line_item_id=move.line_item_id, transaction_id=transaction)
         work.record = msgspec.structs.replace(work.record, restocked=(*work.record.restocked, done))
         return Applied(
@@ -285,15 +267,12 @@ class Reversing(Part):
         )
         if received.record != work.item(self.address):
             work.put_item(self.address, received.record)
-        transaction = work.transact(
-            None,
-            self.address,
-            TransactionType.ADJUSTMENT,
+        facts = msgspec.structs.replace(
+            facts_of(self.move.line),
             inventory_change=change,
-            shipment_id=self.move.line.shipment_id,
-            line_item_id=self.move.line.line_item_id,
             related_transaction_id=self.row.reduction.transaction_id,
         )
+        transaction = work.transact(None, self.address, TransactionType.ADJUSTMENT, facts)
         reduction = msgspec.structs.replace(self.row.reduction, reversed_by=transaction)
         work.record = work.record.with_row(msgspec.structs.replace(self.row, reduction=reduction))
         return Applied(move=self.move, inventory_change=change, new_inventory=inventory)
@@ -334,13 +313,8 @@ def currency_of(around: Surroundings, order: Order) -> str:
 
 def _priced(work: Working, unit: Decimal, currency: str, quantity: Decimal) -> Priced | None:
     order = work.record.order
-    wanted = around_default(work) if order is None else currency_of(work.around, order)
+    wanted = work.around.default_currency if order is None else currency_of(work.around, order)
     return priced(unit, currency, quantity, wanted, work.around.rates, work.now)
-
-
-def around_default(work: Working) -> str:
-    """The default cost currency."""
-    return work.around.default_currency
 
 
 def with_cost(record: OrderRecord, line: LineRef, cost: Priced) -> OrderRecord:
@@ -357,7 +331,3 @@ def with_cost(record: OrderRecord, line: LineRef, cost: Priced) -> OrderRecord:
     totals = [one.cost_total for shipment in order.shipments for one in shipment.line_items]
     order = msgspec.structs.replace(order, line_items_cost=order_cost(totals))
     return msgspec.structs.replace(record, order=order)
-
-
-def _moment(value: datetime | None) -> str:
-    return "" if value is None else value.isoformat()

@@ -26,6 +26,7 @@ from onhand.core.keys import Position, hold_id, parse_hold_id, reservation_id
 from onhand.core.orders import ledger
 from onhand.core.orders.addresses import Address, position_of
 from onhand.core.orders.identity import Identity
+from onhand.core.orders.model import OrderLine
 from onhand.core.orders.moves import (
     Adopt,
     Applied,
@@ -40,7 +41,7 @@ from onhand.core.orders.moves import (
 from onhand.core.orders.numbers import scaled, unscaled
 from onhand.core.orders.part import Part
 from onhand.core.orders.record import LedgerRow, OrderRecord
-from onhand.core.orders.working import Surroundings, Working
+from onhand.core.orders.working import Surroundings, Working, facts_of
 from onhand.core.outcomes import Accepted, Outcome, Reason, Rejected, Replayed
 
 ZERO = Decimal(0)
@@ -72,7 +73,7 @@ class Reserving(Part):
 
     def conclude(self, work: Working, outcomes: Sequence[Outcome]) -> Applied | Rejected:
         """The row has more, and the line shows it."""
-        row = held(work, self.row, self.address, accepted(outcomes[0]))
+        row = held(work, work.record.row(self.move.line) or self.row, self.address, accepted(outcomes[0]))
         work.record = ledger.mirrored(
             work.record.with_row(ledger.raised(row, self.move.quantity)), self.move.line
         )
@@ -116,7 +117,10 @@ class Releasing(Part):
 
 
 class Relocating(Part):
-    """Move what a line still has reserved to another item, in one transaction (D26)."""
+    """Move what a line still has reserved to another item, in one transaction (D26).
+
+    With `split` only a part of another row goes there, and makes the row of its new line.
+    """
 
     def __init__(  # noqa: PLR0913 - both ends
         self,
@@ -126,14 +130,16 @@ class Relocating(Part):
         move: Relocate,
         source: Address,
         target: Address,
+        split: SplitRow | None,
     ) -> None:
         self.move = move
         self.source = source
         self.target = target
-        self.row = record.row(move.line)
-        self.quantity = self.row.remaining if self.row is not None else ZERO
+        self.split = split
+        self.row = record.row(move.line if split is None else split.line)
+        left = self.row.remaining if self.row is not None else ZERO
+        self.quantity = left if split is None else min(split.quantity, left)
         self.places = ((source.product, source.place), (target.product, target.place))
-        self.commands = ()
         if self.row is not None and self.quantity:
             given = giving_back(around, identity, self.row, source, move.line, self.quantity)
             fresh = msgspec.structs.replace(self.row, hold_id="", revision=self.row.revision + 1)
@@ -144,24 +150,32 @@ class Relocating(Part):
         """The row follows its line, with a hold at the new item."""
         move, row = self.move, self.row
         if row is None:
-            return Applied(move=move)
-        target = move.target
-        row = msgspec.structs.replace(
-            row,
-            sku=target.sku,
-            warehouse=target.warehouse,
-            virtual=target.virtual,
-            dimensions=target.dimensions,
-            revision=row.revision + 2,
-        )
+            return Applied(move=move, already=True)
+        if self.split is None:
+            there = _at(row, move.target)
+        else:
+            work.record = work.record.with_row(ledger.handed_over(row, self.quantity))
+            work.record = ledger.mirrored(work.record, row.line)
+            there = ledger.raised(ledger.new_row(move.line, move.target, self.target), self.quantity)
         if not outcomes:
-            work.record = work.record.with_row(row)
-            return Applied(move=move)
-        row = held(work, row, self.target, accepted(outcomes[1]))
-        work.record = ledger.mirrored(work.record.with_row(row), move.line)
+            work.record = work.record.with_row(there)
+            return Applied(move=move, already=True)
+        there = held(work, msgspec.structs.replace(there, hold_id=""), self.target, accepted(outcomes[1]))
+        work.record = ledger.mirrored(work.record.with_row(there), move.line)
         released = unscaled(accepted(outcomes[0]).released)
         _moved(work, move, self.source, move.line, -released, TransactionType.TRANSFER)
         return _moved(work, move, self.target, move.line, self.quantity, TransactionType.TRANSFER)
+
+
+def _at(row: LedgerRow, item: ItemRef) -> LedgerRow:
+    return msgspec.structs.replace(
+        row,
+        sku=item.sku,
+        warehouse=item.warehouse,
+        virtual=item.virtual,
+        dimensions=item.dimensions,
+        revision=row.revision + 2,
+    )
 
 
 class Splitting(Part):
@@ -252,7 +266,11 @@ class Adopting(Part):
         """The row counts it as reserved; the counter does not change."""
         first = accepted(outcomes[0])
         if first.released != scaled(self.move.quantity):
-            return Rejected(Reason.RESERVATION_MISMATCH, "Less is reserved under this id by now; look again.")
+            return Rejected(
+                Reason.RESERVATION_MISMATCH,
+                "Less is reserved under this id by now.",
+                available=first.released,
+            )
         row = held(work, self.row, self.address, accepted(outcomes[-1]))
         work.record = ledger.mirrored(
             work.record.with_row(ledger.raised(row, self.move.quantity)), self.move.line
@@ -336,24 +354,15 @@ def _moved(  # noqa: PLR0913 - the columns of a transaction
     if not change:
         return Applied(move=move)
     reserved = work.move(address, work.around.reserved_measure, change)
-    work.transact(
-        None,
-        address,
-        kind,
-        reserved_inventory_change=change,
-        shipment_id=line.shipment_id,
-        line_item_id=line.line_item_id,
-    )
+    facts = msgspec.structs.replace(facts_of(line), reserved_inventory_change=change)
+    work.transact(None, address, kind, facts)
     inventory = work.level(address, work.around.inventory_measure)
     return Applied(move=move, reserved_change=change, new_inventory=inventory, new_reserved=reserved)
 
 
-def _line(record: OrderRecord, ref: LineRef):  # noqa: ANN202
+def _line(record: OrderRecord, ref: LineRef) -> OrderLine | None:
     order = record.order
     shipment = None if order is None else order.shipment(ref.shipment_id)
     if shipment is None:
         return None
     return next((one for one in shipment.line_items if one.line_item_id == ref.line_item_id), None)
-
-
-ItemRef  # noqa: B018

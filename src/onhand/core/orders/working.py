@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from onhand.core.commands import Document, DocumentKey, DocumentWrite
 from onhand.core.concluding import Concluded
+from onhand.core.costing.arithmetic import times
 from onhand.core.costing.providers import ValueProvider
 from onhand.core.costing.rates import RateTable
 from onhand.core.keys import ProductKey
@@ -26,10 +26,18 @@ from onhand.core.orders.items import ItemRecord, item_key
 from onhand.core.orders.moves import LineRef, TransactionType
 from onhand.core.orders.numbers import scaled, unscaled
 from onhand.core.orders.record import OrderRecord
-from onhand.core.orders.transactions import Effect, InventoryTransaction, transaction_key, transaction_labels
+from onhand.core.orders.transactions import (
+    Effect,
+    InventoryTransaction,
+    internal_reference,
+    transaction_key,
+    transaction_labels,
+)
 from onhand.core.rules import Rules
 
 ZERO = Decimal(0)
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _items = stored_decoder(ItemRecord)
 
@@ -49,6 +57,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     step: str = ""
     """Key of the step, which is the reason of its movements."""
     run_id: str = ""
+    event: str = ""
+    """Unique name of the group within the order; ids of its transactions are made of it."""
 
     def owns_physical(self, address: Address) -> bool:
         """Whether the workflow changes the physical quantity of the warehouse; otherwise the ERP does (decisions 20)."""
@@ -125,28 +135,36 @@ class Working:
         labels = (f"sku={folded(record.sku)}", f"warehouse={folded(record.warehouse_code)}")
         self._writes[key] = DocumentWrite(key, self._found[key].version, to_stored(record), labels)
 
-    def transact(self, effect: Effect | None, address: Address, kind: TransactionType, **facts: Any) -> str:
-        """Write an inventory transaction with the running levels; its id. One with an effect is the effect's unique key."""
+    def transact(
+        self, effect: Effect | None, address: Address, kind: TransactionType, facts: InventoryTransaction
+    ) -> str:
+        """Write an inventory transaction with the running levels; its id.
+
+        `facts` has what is particular to it. With an effect, the transaction is the unique key of the effect.
+        """
         self._transactions += 1
-        order_id = self.order_key.id
-        key = transaction_key(
-            self.order_key, effect, self.around.run_id or f"{self.concluded.now}", self._transactions
-        )
-        transaction = InventoryTransaction(
+        around = self.around
+        key = transaction_key(self.order_key, effect, around.event, self._transactions)
+        value = None if facts.unit_cost is None else times(facts.unit_cost, facts.inventory_change)
+        transaction = msgspec.structs.replace(
+            facts,
             id=key.id,
             transaction_date=self.now,
             transaction_type=kind.value,
             variant=address.item.sku,
-            warehouse_code=address.item.warehouse,
+            warehouse_code=address.item.virtual if facts.is_virtual else address.item.warehouse,
             warehouse_name=address.warehouse.name or "",
-            new_inventory=self.level(address, self.around.inventory_measure),
-            new_reserved_inventory=self.level(address, self.around.reserved_measure),
-            order_id=order_id,
-            user_id=self.around.user_id or self.around.caller,
-            reason=self.around.step,
-            step_key=self.around.step,
-            workflow_run_id=self.around.run_id,
-            **facts,
+            new_inventory=self.level(address, around.inventory_measure),
+            new_reserved_inventory=self.level(address, around.reserved_measure),
+            inventory_change_value=value,
+            internal_reference=internal_reference(
+                self.order_key.id, facts.shipment_id, facts.line_item_id, facts.return_order_id
+            ),
+            order_id=self.order_key.id,
+            user_id=around.user_id or around.caller,
+            reason=around.step,
+            step_key=around.step,
+            workflow_run_id=around.run_id,
         )
         self._writes[key] = DocumentWrite(key, 0, to_stored(transaction), transaction_labels(transaction))
         return key.id
@@ -162,6 +180,19 @@ class Working:
         return list(self._writes.values())
 
 
+def facts_of(line: LineRef | None = None) -> InventoryTransaction:
+    """A transaction of which only the line is known; `Working.transact` fills the rest."""
+    return InventoryTransaction(
+        id="",
+        transaction_date=EPOCH,
+        transaction_type="",
+        variant="",
+        warehouse_code="",
+        shipment_id="" if line is None else line.shipment_id,
+        line_item_id="" if line is None else line.line_item_id,
+    )
+
+
 def item_document(address: Address) -> DocumentKey:
     """Key of the item's record; a virtual stock location has none of its own: costs are those of the physical item (C1)."""
     return item_key(address.product, folded(address.item.warehouse))
@@ -169,4 +200,4 @@ def item_document(address: Address) -> DocumentKey:
 
 def datetime_of(us: int) -> datetime:
     """The moment of that many microseconds since 1970."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
+    return EPOCH + timedelta(microseconds=us)
