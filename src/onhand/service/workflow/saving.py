@@ -15,13 +15,13 @@ import msgspec
 
 from onhand.core.commands import DocumentWrite, GroupMember
 from onhand.core.concluding import Concluded
-from onhand.core.orders import events, versions
+from onhand.core.orders import events, statuses, versions
 from onhand.core.orders.applying import Application, Stored
-from onhand.core.orders.configuration import Workflows, same
+from onhand.core.orders.configuration import Workflows
 from onhand.core.orders.events import Actor, Entry
 from onhand.core.orders.following import moves_of_change, settled
 from onhand.core.orders.labels import order_labels
-from onhand.core.orders.model import DELETED, Order
+from onhand.core.orders.model import Order
 from onhand.core.orders.moves import Applied, Move
 from onhand.core.orders.record import OrderRecord, Run
 from onhand.core.orders.refusals import Code, Refused
@@ -107,11 +107,11 @@ class Saving:
         """
         for _ in range(ATTEMPTS):
             stored = await self.stored(environment_id, order_id)
-            refusal = blocked(stored, expected, self._now())
+            refusal = blocked(stored, expected, self.now())
             if refusal is not None:
                 return refusal
             around = await self._around(environment_id, actor.user, actor.user_id)
-            change = make(stored, self._now())
+            change = make(stored, self.now())
             if isinstance(change, Refused):
                 return change
             moves = moves_of_change(stored.record, change.after)
@@ -150,7 +150,8 @@ class Saving:
             return None
         return Refused(Code.VALIDATION_FAILED, refusal.message)
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
+        """The time, in UTC."""
         return events.moment(self._clock.now_us())
 
 
@@ -185,12 +186,8 @@ def blocked(stored: Stored, expected: str | None, now: datetime) -> Refused | No
 
 
 def is_open(order: Order | None, workflows: Workflows) -> bool:
-    """Whether the order holds reservations: neither delivered, cancelled nor deleted. An unknown status counts as open."""
-    if order is None or same(order.status, DELETED):
-        return False
-    order_type = workflows.order_type(order.order_type)
-    status = None if order_type is None else order_type.status(order.status)
-    return status is None or status.is_open
+    """Whether the order may hold reservations; one that is gone does not."""
+    return order is not None and statuses.is_open(order, workflows.order_type(order.order_type))
 
 
 def marks(record: OrderRecord, around: Surroundings, *, is_open: bool) -> Sequence[GroupMember]:

@@ -12,9 +12,9 @@ from onhand.core.orders import events, versions
 from onhand.core.orders.entities import stored_decoder
 from onhand.core.orders.events import Event
 from onhand.core.orders.model import Order, ReturnForm
+from onhand.core.orders.queries import EventQuery, OrderQuery, Paged, ReturnQuery
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.refusals import Code, Refused
-from onhand.core.orders.queries import EventQuery, OrderQuery, Paged, ReturnQuery
 from onhand.ports import DocumentRow, Documents
 from onhand.service.environments import Environments
 
