@@ -295,14 +295,14 @@ class Orders:
         *,
         expected: str | None = None,
     ) -> Order | Refused:
-        """Change parts of an order by a pure function."""
+        """Change parts of an order by a pure function; a change of nothing is not stored."""
 
-        def make(stored: Stored, now: datetime) -> Change | Refused:
+        def make(stored: Stored, now: datetime) -> Change | Refused | None:
             before = stored.record.order
             if before is None:
                 return no_order(order_id)
-            after = edit(before, now)
-            return sized(after, entry)
+            after = statuses.writable(before) or edit(before, now)
+            return None if after == before else sized(after, entry)
 
         done = await self.apply(environment_id, order_id, make, actor, expected)
         return done if isinstance(done, Refused) else done.order
@@ -321,10 +321,12 @@ class Orders:
         The ledger of a permanently deleted order stays, so that no reduction takes place again under its id.
         """
 
-        def make(stored: Stored, _now: datetime) -> Change | Refused:
+        def make(stored: Stored, _now: datetime) -> Change | Refused | None:
             before = stored.record.order
             if before is None:
                 return no_order(order_id)
+            if same(before.status, DELETED) and not permanently:
+                return None
             message = "The order was deleted for ever." if permanently else "The order was deleted."
             entry = Entry(message=message, category=Category.DELETED, previous_status=before.status)
             after = None if permanently else msgspec.structs.replace(before, status=DELETED)

@@ -51,8 +51,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Moves that the change itself asks for, beside those that follow from it."""
 
 
-Make = Callable[[Stored, datetime], Change | Refused]
-"""Pure: from the order as it is and the time to the change."""
+Make = Callable[[Stored, datetime], Change | Refused | None]
+"""Pure: from the order as it is and the time to the change; None: there is nothing to do."""
 Plan = Callable[[Sequence[Move]], Awaitable[tuple[Sequence[Move], Sequence[Entry]]]]
 """Adoptions that can be carried out, and what is to be said about the others."""
 
@@ -112,6 +112,8 @@ class Saving:
                 return refusal
             around = await self._around(environment_id, actor.user, actor.user_id)
             change = make(stored, self.now())
+            if change is None:
+                return stored
             if isinstance(change, Refused):
                 return change
             moves = moves_of_change(stored.record, change.after)
