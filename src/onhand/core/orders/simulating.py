@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from onhand.core.orders.moves import Applied, ItemRef, Move, Recalculate, Reduce, Release, Reserve, Restock, SetOutOfStock
+from onhand.core.orders.moves import (
+    Applied,
+    ItemRef,
+    Move,
+    Recalculate,
+    Reduce,
+    Release,
+    Reserve,
+    Restock,
+    SetOutOfStock,
+)
 from onhand.core.orders.stocked import NOTHING_STOCKED, Stocked
 
 ZERO = Decimal(0)

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 import msgspec
 import structlog
 
-from onhand.core.concluding import Concluded
 from onhand.core.commands import DocumentWrite
+from onhand.core.concluding import Concluded
 from onhand.core.orders import events, running
 from onhand.core.orders.applying import Application, Stored
 from onhand.core.orders.configuration import OrderType
@@ -37,7 +37,7 @@ from onhand.steps.contract import Done, Facts, Plan, Result, StepSpec, Unit, err
 log = structlog.get_logger("onhand.workflow")
 
 
-class Lost(Exception):
+class LostOrderError(Exception):
     """The order is not any more what it was when the run read it: read again and go on from the checkpoint."""
 
 
@@ -60,11 +60,13 @@ class CarryingOut:
         self._stocks = stocks
         self._recalculating = recalculating
 
-    async def step(self, around: Surroundings, stored: Stored, step: Step, now: datetime) -> tuple[Stored, Result]:
+    async def step(
+        self, around: Surroundings, stored: Stored, step: Step, now: datetime
+    ) -> tuple[Stored, Result]:
         """The order after the step, and its result.
 
         Raises:
-            Lost: the order changed meanwhile.
+            LostOrderError: the order changed meanwhile.
             Fault: the store; what was committed has its checkpoint.
         """
         name = step.planned.step.name
@@ -79,7 +81,7 @@ class CarryingOut:
         try:
             return await self._planned(around, stored, step, spec, now)
         except InvariantViolation as fault:
-            log.error("step_violated", step=spec.key, order=stored.key.id, fault=str(fault))
+            log.exception("step_violated", step=spec.key, order=stored.key.id)
             return stored, error("The step contradicted the stored state; see the log.", type(fault).__name__)
 
     async def _planned(
@@ -141,8 +143,10 @@ class CarryingOut:
         if not unit.moves:
             return _edited(stored, unit), Done(unit=unit)
         for move in unit.moves:
-            if isinstance(move, Recalculate) and await self._recalculating.back(around, move.sku, stored.key.id):
-                raise Lost
+            if isinstance(move, Recalculate) and await self._recalculating.back(
+                around, move.sku, stored.key.id
+            ):
+                raise LostOrderError
         run = running.run_of(stored.record, step.run_id)
         assert run is not None  # noqa: S101 - the caller leads this run
         name = f"{run.id}/{run.next_step}/{unit.key}"
@@ -165,7 +169,7 @@ class CarryingOut:
         if refusal is None:
             return application.after, Done(unit=unit, applied=application.applied)
         if refusal.reason is Reason.STALE_DOCUMENT:
-            raise Lost
+            raise LostOrderError
         return stored, Done(unit=unit, refused=refusal)
 
 
@@ -241,4 +245,3 @@ def _missing_rate(applied: Applied, now: datetime) -> EntityError:
         severity="Warning",
         occurred=now,
     )
-

@@ -100,7 +100,9 @@ class Ending:
                 message=f"The workflow of status {run.status} "
                 + ("was halted by an error." if run.aborted else "has ended."),
                 category=Category.WORKFLOW,
-                operation=Operation.COMPLETED_AFTER_SAVE if self._after_save else Operation.WORKFLOW_COMPLETED,
+                operation=Operation.COMPLETED_AFTER_SAVE
+                if self._after_save
+                else Operation.WORKFLOW_COMPLETED,
                 shipment_id=shipment_id,
                 is_error=run.aborted,
                 attachments=(Attachment(type=WORKFLOW_JSON, value=msgspec.to_builtins(run.results)),),

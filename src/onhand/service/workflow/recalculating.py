@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-
-
 from onhand.core.commands import DocumentWrite
 from onhand.core.concluding import Concluded
 from onhand.core.orders import running
@@ -47,7 +45,9 @@ class Recalculating:
         wanted = [label("unbacked", sku), "open=yes"]
         after = None
         while True:
-            page = await self._documents.find(around.rules.environment, ORDER, wanted, after=after, limit=PAGE)
+            page = await self._documents.find(
+                around.rules.environment, ORDER, wanted, after=after, limit=PAGE
+            )
             for row in page.rows:
                 stored = Stored(row.key, row.version, read_record(row.body))
                 moves = unbacked(stored.record, around, sku)
@@ -60,7 +60,13 @@ class Recalculating:
     async def _reserve(self, around: Surroundings, stored: Stored, moves: Sequence[Move]) -> bool:
         writing = _Writing(around)
         application = Application(
-            around, stored, moves, finish=writing.finish, extra=writing.extra, index=writing.index, attempt="back"
+            around,
+            stored,
+            moves,
+            finish=writing.finish,
+            extra=writing.extra,
+            index=writing.index,
+            attempt="back",
         )
         outcome = await self._batcher.submit(around.rules, application)
         refusal = outcome if isinstance(outcome, Rejected) else None
@@ -109,5 +115,3 @@ class _Writing:
         """Labels without those of lines that have rows now."""
         labels = order_labels(record, is_open=is_open(record.order, self._around.workflows))
         return labels, running.due_of(record)
-
-

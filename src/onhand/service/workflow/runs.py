@@ -33,22 +33,25 @@ import msgspec
 import structlog
 
 from onhand.core.orders import events, running, statuses
+from onhand.core.orders.actions import DryRunRequest, ManualStepRequest
 from onhand.core.orders.applying import Application, Stored
-from onhand.core.orders.configuration import OrderType, WorkflowStep, Workflows, same
+from onhand.core.orders.configuration import OrderType, Workflows, WorkflowStep, same
 from onhand.core.orders.events import Actor, Category, Entry, Operation
+from onhand.core.orders.marking import marks
 from onhand.core.orders.model import EntityError, Order
 from onhand.core.orders.record import OrderRecord, PlannedStep, Run, StepResult
 from onhand.core.orders.refusals import Code, Refused
-from onhand.core.orders.requests import StatusUpdate
+from onhand.core.orders.requests import ShipmentInfo, StatusUpdate
 from onhand.core.orders.working import Surroundings
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.ports import Clock, Documents
 from onhand.service.batcher import Batcher
-from onhand.service.faults import Conflict, Fault
-from onhand.service.workflow.carrying_out import CarryingOut, Lost, Step
+from onhand.service.faults import Conflict, Fault, InvariantViolation
+from onhand.service.workflow.carrying_out import CarryingOut, LostOrderError, Step
 from onhand.service.workflow.ending import Ending
-from onhand.service.workflow.saving import Around, Change, Saving, marks
-from onhand.service.workflow.searching import ORDER, read_record
+from onhand.service.workflow.engine import Begun, RunAnswer
+from onhand.service.workflow.saving import Around, Change, Saving
+from onhand.service.workflow.searching import ORDER, read_record, shown
 from onhand.steps.contract import Result, Severity, Status
 
 log = structlog.get_logger("onhand.workflow")
@@ -65,19 +68,17 @@ OVERDUE: Final = 100
 """Orders that one look for overdue runs takes up."""
 
 
-class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to; `record` is the order as it is stored now."""
-
-    record: OrderRecord
-    results: tuple[StepResult, ...] = ()
-    is_aborted: bool = False
-
-
 class Runs:
-    """Executes runs. Several processes may: an order belongs to whoever has claimed its run."""
+    """Executes runs; implements `engine.Workflow`. Several processes may: a run belongs to whoever has claimed it."""
 
     def __init__(
-        self, saving: Saving, batcher: Batcher, documents: Documents, clock: Clock, around: Around, carrying_out: CarryingOut
+        self,
+        saving: Saving,
+        batcher: Batcher,
+        documents: Documents,
+        clock: Clock,
+        around: Around,
+        carrying_out: CarryingOut,
     ) -> None:
         self._saving = saving
         self._batcher = batcher
@@ -89,83 +90,124 @@ class Runs:
 
     # Entering a status -------------------------------------------------------------------------------------
 
-    async def change_status(  # noqa: PLR0913 - who enters what, from which version
+    def begin(  # noqa: PLR0913 - what a status change consists of
         self,
-        environment_id: str,
-        order_id: str,
+        workflows: Workflows,
+        order: Order,
         update: StatusUpdate,
-        *,
+        now: datetime,
         actor: Actor,
-        expected: str | None = None,
+        *,
+        enforced: bool = True,
         depth: int = 0,
         order_type: str = "",
-    ) -> RunAnswer | Refused:
-        """Enter a status and execute its steps (specification 2.4).
+    ) -> Begun | Refused:
+        """Enter a status (specification 2.4, items 1 to 5) with the run of its steps, claimed. Stores nothing."""
+        refusal = statuses.writable(order)
+        if refusal is not None:
+            return refusal
+        kind = statuses.resolve(workflows, order_type or order.order_type)
+        if isinstance(kind, Refused):
+            return kind
+        entered = statuses.enter(
+            order,
+            kind,
+            update.status,
+            now,
+            info=update.shipment_info,
+            log=workflows.settings.use_order_status_log,
+            enforced=enforced,
+        )
+        if isinstance(entered, Refused):
+            return entered
+        run = None
+        if not (update.skip_run_workflow or kind.disable_workflow):
+            run = running.begun(
+                entered.status.workflow_steps,
+                workflows,
+                run_id=new_id(),
+                order_type=kind.name,
+                status=entered.status.name,
+                now=now,
+                claim=new_id(),
+                until=now + LEASE,
+                shipment_id=entered.shipment_id,
+                return_id=update.return_id,
+                user_id=update.user_id or actor.user_id,
+                depth=depth,
+            )
+        entry = Entry(
+            message=f"Status {entered.status.name} was entered.",
+            category=Category.WORKFLOW if run is not None else Category.UPDATED,
+            operation=Operation.WORKFLOW_STARTED if run is not None else Operation.STATUS_WITHOUT_WORKFLOW,
+            previous_status=entered.previous,
+            shipment_id=entered.shipment_id or "",
+        )
+        return Begun(order=_unscheduled(entered.order, entered.status.name), run=run, entries=(entry,))
 
-        Rejections: unknown order, type or status; a status that may not follow; a queued, read-only or locked order;
-        another version than `expected`.
+    async def execute(self, environment_id: str, stored: Stored, actor: Actor) -> RunAnswer:
+        """Execute the run that the stored order is in, and those of the statuses that it triggers.
 
         Raises:
-            Fault: the store; the status may have been saved and its run goes on by itself.
+            Fault: the store, again and again; the run goes on by itself when its claim runs out.
         """
-        around = await self._around(environment_id, actor.user, actor.user_id)
-        claim = new_id()
-
-        def make(stored: Stored, now: datetime) -> Change | Refused:
-            return entering(
-                stored, around.workflows, update, now, claim=claim, actor=actor, depth=depth, order_type=order_type
-            )
-
-        saved = await self._saving.save(environment_id, order_id, make, actor=actor, expected=expected)
-        if isinstance(saved, Refused):
-            return saved
-        return await self.execute(environment_id, saved, claim, actor)
-
-    async def execute(self, environment_id: str, stored: Stored, claim: str, actor: Actor) -> RunAnswer:
-        """Execute the run that a save began under this claim; nothing when it began none."""
         run = stored.record.run
-        if run is None or run.claim != claim:
-            return RunAnswer(record=stored.record)
-        ended = await self._to_the_end(environment_id, stored, run.id, claim, actor)
+        ended = None
+        if run is not None:
+            ended = await self._to_the_end(environment_id, stored, run.id, run.claim, actor)
         if ended is None:
             fresh = await self._saving.stored(environment_id, stored.key.id)
-            return RunAnswer(record=fresh.record)
+            return _answer(fresh.record, None, stored.record)
         stored, run = ended
         if stored.record.later:
             self.later(self._after_save(environment_id, stored.key.id, actor))
-        answer = RunAnswer(record=stored.record, results=run.results, is_aborted=run.aborted)
+        answer = _answer(stored.record, run, stored.record)
         if run.aborted or not run.trigger:
             return answer
         return await self._triggered(environment_id, answer, run, actor)
 
-    async def _triggered(
-        self, environment_id: str, answer: RunAnswer, run: Run, actor: Actor
-    ) -> RunAnswer:
+    async def _triggered(self, environment_id: str, answer: RunAnswer, run: Run, actor: Actor) -> RunAnswer:
         """Enter the status that the last step wanted."""
+        order_id = answer.order.id
+        if run.depth + 1 > running.DEPTH_MAX:
+            await self._failed(environment_id, order_id, actor, "WorkflowLoop", _loop(run))
+            return msgspec.structs.replace(answer, is_aborted=True)
         update = StatusUpdate(
             status=run.trigger,
-            shipment_info=None,
             skip_run_workflow=run.trigger_without_workflow,
             user_id=run.user_id or None,
         )
-        order = answer.record.order
-        if order is None:
-            return answer
-        if run.depth + 1 > running.DEPTH_MAX:
-            await self._failed(environment_id, order.id, actor, "WorkflowLoop", _loop(run))
-            return msgspec.structs.replace(answer, is_aborted=True)
-        following = await self.change_status(
-            environment_id,
-            order.id,
-            update,
-            actor=actor,
-            depth=run.depth + 1,
-            order_type=run.trigger_order_type,
-        )
+        following = await self._entered(environment_id, order_id, update, actor, run)
         if isinstance(following, Refused):
-            await self._failed(environment_id, order.id, actor, following.code.value, following.message)
+            await self._failed(environment_id, order_id, actor, following.code.value, following.message)
             return answer
         return msgspec.structs.replace(following, results=(*answer.results, *following.results))
+
+    async def _entered(
+        self, environment_id: str, order_id: str, update: StatusUpdate, actor: Actor, by: Run | None
+    ) -> RunAnswer | Refused:
+        """Enter a status that a run, or the clock, wants."""
+        around = await self._around(environment_id, actor.user, actor.user_id)
+
+        def make(stored: Stored, now: datetime) -> Change | Refused:
+            order = stored.record.order
+            if order is None:
+                return _gone(order_id)
+            begun = self.begin(
+                around.workflows,
+                order,
+                update,
+                now,
+                actor,
+                depth=0 if by is None else by.depth + 1,
+                order_type="" if by is None else by.trigger_order_type,
+            )
+            if isinstance(begun, Refused):
+                return begun
+            return Change(after=begun.order, entries=begun.entries, run=begun.run)
+
+        saved = await self._saving.save(environment_id, order_id, make, actor=actor)
+        return saved if isinstance(saved, Refused) else await self.execute(environment_id, saved, actor)
 
     async def _failed(self, environment_id: str, order_id: str, actor: Actor, key: str, message: str) -> None:
         """Leave an entry in the order's errors."""
@@ -173,7 +215,7 @@ class Runs:
         def make(stored: Stored, now: datetime) -> Change | Refused:
             order = stored.record.order
             if order is None:
-                return Refused(Code.NOT_FOUND, "The order is gone.")
+                return _gone(order_id)
             failure = EntityError(key=key, message=message, occurred=now)
             entry = Entry(message=message, category=Category.ERROR, is_error=True)
             after = msgspec.structs.replace(order, errors=(*order.errors, failure))
@@ -181,77 +223,70 @@ class Runs:
 
         await self._saving.save(environment_id, order_id, make, actor=actor)
 
-    async def run_step(  # noqa: PLR0913 - who runs what, where
-        self,
-        environment_id: str,
-        order_id: str,
-        step: WorkflowStep,
-        *,
-        actor: Actor,
-        shipment_id: str | None = None,
-        expected: str | None = None,
+    async def manual_step(
+        self, environment_id: str, order_id: str, step: str, request: ManualStepRequest, actor: Actor
     ) -> RunAnswer | Refused:
-        """Run one step by itself (specification 2.9)."""
+        """Run one of the steps that are configured for it, by its id or, if unique, its key (specification 2.9)."""
         around = await self._around(environment_id, actor.user, actor.user_id)
-        claim = new_id()
+        chosen = _manual(around.workflows, step)
+        if isinstance(chosen, Refused):
+            return chosen
 
         def make(stored: Stored, now: datetime) -> Change | Refused:
             order = stored.record.order
             if order is None:
-                return Refused(Code.NOT_FOUND, f"There is no order {order_id!r}.")
+                return _gone(order_id)
             refusal = statuses.writable(order)
             if refusal is not None:
                 return refusal
-            if shipment_id is not None and order.shipment(shipment_id) is None:
-                return Refused(Code.VALIDATION_FAILED, f"The order has no shipment {shipment_id!r}.")
+            if request.shipment_id is not None and order.shipment(request.shipment_id) is None:
+                return Refused(Code.VALIDATION_FAILED, f"The order has no shipment {request.shipment_id!r}.")
             entry = Entry(
-                message=f"Step {step.name} was started by hand.",
+                message=f"Step {chosen.name} was started by hand.",
                 category=Category.WORKFLOW_STEP,
                 operation=Operation.MANUAL_STEP,
-                shipment_id=shipment_id or "",
+                shipment_id=request.shipment_id or "",
             )
-            now_step = msgspec.structs.replace(step, run_after_order_is_saved=False, active=True)
             run = running.begun(
-                (now_step,),
+                (msgspec.structs.replace(chosen, run_after_order_is_saved=False, active=True),),
                 around.workflows,
                 run_id=new_id(),
                 order_type=order.order_type,
                 status=order.status,
                 now=now,
-                claim=claim,
+                claim=new_id(),
                 until=now + LEASE,
-                shipment_id=shipment_id,
-                user_id=actor.user_id,
+                shipment_id=request.shipment_id,
+                user_id=request.user_id or actor.user_id,
             )
             return Change(after=order, entries=(entry,), run=run)
 
-        saved = await self._saving.save(environment_id, order_id, make, actor=actor, expected=expected)
-        if isinstance(saved, Refused):
-            return saved
-        return await self.execute(environment_id, saved, claim, actor)
+        saved = await self._saving.save(environment_id, order_id, make, actor=actor)
+        return saved if isinstance(saved, Refused) else await self.execute(environment_id, saved, actor)
 
     async def dry_run(
-        self, environment_id: str, order_id: str, update: StatusUpdate, actor: Actor
+        self, environment_id: str, order_id: str, request: DryRunRequest, actor: Actor
     ) -> RunAnswer | Refused:
         """What the workflow of a status would do; nothing changes, also not the version."""
         around = await self._around(environment_id, actor.user, actor.user_id)
         stored = await self._saving.stored(environment_id, order_id)
         before = stored.record
-        now = self._now()
-        change = entering(stored, around.workflows, update, now, claim="", actor=actor)
-        if isinstance(change, Refused):
-            return change
-        run = change.run
-        if run is None or change.after is None:
-            return RunAnswer(record=before)
+        if before.order is None:
+            return _gone(order_id)
+        info = None if request.shipment_id is None else ShipmentInfo(shipment_id=request.shipment_id)
+        update = StatusUpdate(status=request.status, shipment_info=info)
+        begun = self.begin(around.workflows, before.order, update, self._now(), actor)
+        if isinstance(begun, Refused):
+            return begun
+        run = begun.run
+        if run is None:
+            return _answer(before, None, before)
         run = msgspec.structs.replace(run, steps=(*run.steps, *run.after), after=())
-        record = msgspec.structs.replace(before, order=change.after, run=run)
-        stored = await self._led(
+        record = msgspec.structs.replace(before, order=begun.order, run=run)
+        led = await self._led(
             around, msgspec.structs.replace(stored, record=record), run.id, actor, is_test=True
         )
-        ended = running.run_of(stored.record, run.id)
-        assert ended is not None  # noqa: S101 - nobody takes it out of a dry run
-        return RunAnswer(record=before, results=ended.results, is_aborted=ended.aborted)
+        return _answer(before, running.run_of(led.record, run.id), before)
 
     # Leading a run -----------------------------------------------------------------------------------------
 
@@ -271,7 +306,7 @@ class Runs:
             try:
                 led = await self._led(around, stored, run_id, actor)
                 return await self._ended(around, stored, led, run_id, actor)
-            except Lost:
+            except LostOrderError:
                 pass
             except Fault as fault:
                 if attempt == ATTEMPTS - 1 or not fault.retryable:
@@ -299,7 +334,14 @@ class Runs:
             stored = await self._step(around, stored, run_id, planned, actor, is_test=is_test)
 
     async def _step(  # noqa: PLR0913 - what is carried out for whom
-        self, around: Surroundings, stored: Stored, run_id: str, planned: PlannedStep, actor: Actor, *, is_test: bool
+        self,
+        around: Surroundings,
+        stored: Stored,
+        run_id: str,
+        planned: PlannedStep,
+        actor: Actor,
+        *,
+        is_test: bool,
     ) -> Stored:
         before = stored.record.order
         begun = time.perf_counter()
@@ -314,10 +356,10 @@ class Runs:
         stored, result = await self._carrying_out.step(around, stored, step, self._now())
         run = running.run_of(stored.record, run_id)
         if run is None:
-            raise Lost
-        shown = _shown(planned, result, time.perf_counter() - begun, before, stored.record.order)
+            raise LostOrderError
+        result_shown = _result_of(planned, result, time.perf_counter() - begun, before, stored.record.order)
         run = running.concluded(
-            run, planned, shown, _errors(planned, result, self._now()), halts=not result.never_halts
+            run, planned, result_shown, _errors(planned, result, self._now()), halts=not result.never_halts
         )
         if result.trigger_new_status:
             run = running.triggering(
@@ -334,7 +376,7 @@ class Runs:
         """Save the order once, without the run."""
         run = running.run_of(led.record, run_id)
         if run is None:
-            raise Lost
+            raise LostOrderError
         ending = Ending(around, opened, led, run, actor)
         application = Application(
             msgspec.structs.replace(around, event=f"{run.id}/end"),
@@ -343,7 +385,7 @@ class Runs:
             finish=ending.finish,
             extra=ending.extra,
             index=ending.index,
-            commands=marks(led.record, around, is_open=ending.is_open),
+            commands=marks(led, around, is_open=ending.is_open),
         )
         outcome = await self._batcher.submit(around.rules, application)
         refusal = outcome if isinstance(outcome, Rejected) else None
@@ -352,7 +394,7 @@ class Runs:
         if refusal is None:
             return application.after, run
         if refusal.reason is Reason.STALE_DOCUMENT:
-            raise Lost
+            raise LostOrderError
         raise Conflict(f"The order could not be saved: {refusal.message}")
 
     # In the background -------------------------------------------------------------------------------------
@@ -392,10 +434,9 @@ class Runs:
         record, now = stored.record, self._now()
         actor = Actor(user="onhand", origin="Workflow")
         if record.run is not None and record.run.claimed_to <= now:
-            claim = new_id()
-            claimed = await self._claimed(environment_id, stored, record.run, claim)
+            claimed = await self._claimed(environment_id, stored, record.run, new_id())
             if claimed is not None:
-                await self.execute(environment_id, claimed, claim, actor)
+                await self.execute(environment_id, claimed, actor)
         elif record.later and record.later[0].claimed_to <= now:
             await self._after_save(environment_id, stored.key.id, actor)
         elif record.run is None and record.order is not None:
@@ -406,9 +447,11 @@ class Runs:
         if order.update_status_date is None or order.update_status_date > now or not order.next_order_status:
             return
         update = StatusUpdate(status=order.next_order_status)
-        answer = await self.change_status(environment_id, order.id, update, actor=actor)
+        answer = await self._entered(environment_id, order.id, update, actor, None)
         if isinstance(answer, Refused) and answer.code is not Code.ORDER_LOCKED:
-            log.warning("scheduled_status_refused", order=order.id, status=update.status, reason=answer.message)
+            log.warning(
+                "scheduled_status_refused", order=order.id, status=update.status, reason=answer.message
+            )
 
     async def _after_save(self, environment_id: str, order_id: str, actor: Actor) -> None:
         """Execute the runs that waited for the save, oldest first."""
@@ -452,57 +495,32 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def entering(  # noqa: PLR0913 - what a status change consists of
-    stored: Stored,
-    workflows: Workflows,
-    update: StatusUpdate,
-    now: datetime,
-    *,
-    claim: str,
-    actor: Actor,
-    depth: int = 0,
-    order_type: str = "",
-) -> Change | Refused:
-    """The change that enters a status, with the run of its steps. Pure but for the id of the run."""
-    order = stored.record.order
+def _answer(record: OrderRecord, run: Run | None, otherwise: OrderRecord) -> RunAnswer:
+    """The order as it is now, and what its run came to; an order that vanished is shown as it was."""
+    order = shown(record) or shown(otherwise)
     if order is None:
-        return Refused(Code.NOT_FOUND, f"There is no order {stored.key.id!r}.")
-    refusal = statuses.writable(order)
-    if refusal is not None:
-        return refusal
-    kind = statuses.resolve(workflows, order_type or order.order_type)
-    if isinstance(kind, Refused):
-        return kind
-    entered = statuses.enter(
-        order, kind, update.status, now, info=update.shipment_info, log=workflows.settings.use_order_status_log
-    )
-    if isinstance(entered, Refused):
-        return entered
-    after = _unscheduled(entered.order, entered.status.name)
-    run = None
-    if not (update.skip_run_workflow or kind.disable_workflow):
-        run = running.begun(
-            entered.status.workflow_steps,
-            workflows,
-            run_id=new_id(),
-            order_type=kind.name,
-            status=entered.status.name,
-            now=now,
-            claim=claim,
-            until=now + LEASE,
-            shipment_id=entered.shipment_id,
-            return_id=update.return_id,
-            user_id=update.user_id or actor.user_id,
-            depth=depth,
+        raise InvariantViolation("A run belongs to no order.")
+    if run is None:
+        return RunAnswer(order=order)
+    return RunAnswer(order=order, results=run.results, is_aborted=run.aborted)
+
+
+def _gone(order_id: str) -> Refused:
+    return Refused(Code.NOT_FOUND, f"There is no order {order_id!r}.")
+
+
+def _manual(workflows: Workflows, step: str) -> WorkflowStep | Refused:
+    steps = workflows.settings.available_manual_workflow_steps
+    found = [one for one in steps if one.id is not None and same(one.id, step)]
+    found = found or [one for one in steps if same(one.name, step)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        return Refused(
+            Code.VALIDATION_FAILED, f"{len(found)} manual steps have the key {step!r}; name one by its id."
         )
-    entry = Entry(
-        message=f"Status {entered.status.name} was entered.",
-        category=Category.WORKFLOW if run is not None else Category.UPDATED,
-        operation=Operation.WORKFLOW_STARTED if run is not None else Operation.STATUS_WITHOUT_WORKFLOW,
-        previous_status=entered.previous,
-        shipment_id=entered.shipment_id or "",
-    )
-    return Change(after=after, entries=(entry,), run=run)
+    known = ", ".join(one.id or one.name for one in steps) or "none"
+    return Refused(Code.NOT_FOUND, f"There is no manual step {step!r}. There are: {known}.")
 
 
 def _unscheduled(order: Order, status: str) -> Order:
@@ -517,7 +535,7 @@ def _type_of(workflows: Workflows, order: Order | None) -> OrderType:
     return found or OrderType(name="" if order is None else order.order_type, order_statuses=())
 
 
-def _shown(
+def _result_of(
     planned: PlannedStep, result: Result, seconds: float, before: Order | None, after: Order | None
 ) -> StepResult:
     step = planned.step
