@@ -15,7 +15,7 @@ import msgspec
 
 from onhand.core.commands import DocumentWrite
 from onhand.core.concluding import Concluded
-from onhand.core.orders import events, running, versions
+from onhand.core.orders import events, running, statuses, versions
 from onhand.core.orders.applying import Application, Stored
 from onhand.core.orders.configuration import Workflows
 from onhand.core.orders.events import Actor, Entry
