@@ -22,7 +22,9 @@ from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.rates import Rates
 from onhand.storage.postgres.catalogue import PostgresCatalogue
+from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
@@ -145,6 +147,7 @@ async def serving(
     catalogue, reader = PostgresCatalogue(pool), PostgresReader(pool)
     environments = Environments(catalogue, refresh_seconds=0.0)
     batcher = Batcher(PostgresStore(pool), environments, clock, probe=metrics)
+    documents = PostgresDocuments(pool)
     jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
 
     def page() -> tuple[bytes, str]:
@@ -161,6 +164,7 @@ async def serving(
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
+        rates=Rates(documents, batcher),
         reader=reader,
         clock=clock,
         metrics=page,

@@ -12,6 +12,7 @@ import msgspec
 from onhand.core import documents, stock
 from onhand.core.commands import DocumentKey, Kind
 from onhand.core.keys import Dimensions, ProductKey
+from onhand.core.orders.postings import PostingFilter
 from onhand.core.snapshot import Decision, Reads, Snapshot
 
 StockRow = stock.StockRow
@@ -282,8 +283,34 @@ class Documents(Protocol):
     ) -> int:
         """How many `find` would find, counted up to `limit`."""
 
+    def cursor_after(self, row: DocumentRow) -> str:
+        """The cursor of the page that follows a row that `find` gave, in either direction."""
+
     async def due(self, kind: str, now_us: int, limit: int) -> list[DocumentRow]:
         """Those on which work is due, of all environments, the longest due first."""
+
+
+class Items(Protocol):
+    """Reads of inventory items. They take no locks."""
+
+    async def postings(self, which: PostingFilter, after: str | None, limit: int) -> Page:
+        """Movements of the two measures with the levels of the item after each (`Posting`), newest first.
+
+        Commands whose transactions are documents are left out.
+        """
+
+    async def count_postings(self, which: PostingFilter, limit: int) -> int:
+        """How many transactions they make, counted up to the limit."""
+
+    async def products(
+        self,
+        environment: int,
+        places: tuple[str, ...] | None,
+        since: datetime | None,
+        after: str | None,
+        limit: int,
+    ) -> Page:
+        """Products (`ProductKey`) that ever had stock at the places; with `since`, a movement there from then on."""
 
 
 # Catalogue: configuration, access, jobs ----------------------------------------------------------------------

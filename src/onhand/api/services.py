@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from onhand.service.environments import Environments
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
+    from onhand.service.workflow.rates import Rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class Services:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    rates: Rates
     reader: Reader
     clock: Clock
     metrics: Callable[[], tuple[bytes, str]]

@@ -27,6 +27,7 @@ from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSetting
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.rates import Rates
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
 from onhand.storage.postgres.catalogue import PostgresCatalogue
@@ -70,6 +71,7 @@ class House:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    rates: Rates
     metrics: Metrics
 
 
@@ -195,19 +197,21 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         conflict_retries=settings.conflict_retries,
         drain_seconds=settings.shutdown_seconds,
     )
+    documents = PostgresDocuments(pool)
     return House(
         settings=settings,
         url=url,
         pool=pool,
         clock=clock,
         reader=reader,
-        documents=PostgresDocuments(pool),
+        documents=documents,
         environments=environments,
         batcher=batcher,
         queries=Queries(reader, environments, clock),
         jobs=Jobs(reader, catalogue, batcher, environments, clock, probe=metrics),
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
+        rates=Rates(documents, batcher),
         metrics=metrics,
     )
 

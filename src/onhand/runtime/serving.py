@@ -140,6 +140,7 @@ def _services(settings: Settings, house: House) -> Services:
         jobs=house.jobs,
         auditor=house.auditor,
         access=house.access,
+        rates=house.rates,
         reader=house.reader,
         clock=house.clock,
         metrics=metrics,

@@ -67,11 +67,12 @@ class PostgresDocuments:
         )
         with faults():
             rows = await self._pool.fetch(text, environment, kind, *start, limit + 1, *values)
-        following = None
-        if len(rows) > limit:
-            last = rows[limit - 1]
-            following = cursors.encode(last["created_at"], last["id"])
-        return Page([_document(row) for row in rows[:limit]], following)
+        found = [_document(row) for row in rows[:limit]]
+        return Page(found, self.cursor_after(found[-1]) if len(rows) > limit else None)
+
+    def cursor_after(self, row: DocumentRow) -> str:
+        """The cursor of the page that follows a row that `find` gave."""
+        return cursors.encode(row.created_at, row.key.id)
 
     async def count(  # noqa: PLR0913 - the parts of a search
         self,

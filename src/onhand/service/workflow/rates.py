@@ -1,0 +1,102 @@
+"""Exchange rates: entered, listed, and looked up for conversions (order specification 5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from onhand.core.commands import DocumentWrite, Group
+from onhand.core.concluding import Concluded
+from onhand.core.costing.rates import Pair, RateTable, merged
+from onhand.core.orders.exchange import (
+    EXCHANGE,
+    PAIR_MAX,
+    ExchangeRate,
+    by_pair,
+    pair_key,
+    stored,
+    unstored,
+)
+from onhand.core.outcomes import GroupOutcome, Reason, Rejected
+from onhand.core.rules import Rules
+from onhand.ports import Documents
+from onhand.service.batcher import Batcher
+
+_PAGE: Final = 500
+"""Pairs that one statement reads."""
+
+
+class Rates:
+    """The exchange rates of an environment. Reads see what is committed, without a cache."""
+
+    def __init__(self, documents: Documents, batcher: Batcher) -> None:
+        self._documents = documents
+        self._batcher = batcher
+
+    async def table(self, environment: int, pairs: Iterable[Pair]) -> RateTable:
+        """The rates of these pairs; pairs of equal currencies need none. One round trip, none without pairs."""
+        keys = {pair_key(environment, pair): pair for pair in pairs if pair[0] != pair[1]}
+        if not keys:
+            return RateTable()
+        rows = await self._documents.documents(list(keys))
+        return RateTable({keys[row.key]: unstored(row.body) for row in rows})
+
+    async def listing(
+        self, environment: int, source: str = "", target: str = "", at: datetime | None = None
+    ) -> list[ExchangeRate]:
+        """All rates, by pair and time; with `at` only those in force then."""
+        labels = [f"from={source}"] * bool(source) + [f"to={target}"] * bool(target)
+        found: list[ExchangeRate] = []
+        after: str | None = None
+        while True:
+            page = await self._documents.find(environment, EXCHANGE, labels, after=after, limit=_PAGE)
+            for row in page.rows:
+                first, _, second = row.key.id.partition(">")
+                rates = unstored(row.body)
+                if at is not None:
+                    one = RateTable({(first, second): rates}).in_force(first, second, at)
+                    rates = () if one is None else (one,)
+                found += [
+                    ExchangeRate(
+                        from_currency=first, to_currency=second, rate=one.rate, valid_from=one.valid_from
+                    )
+                    for one in rates
+                ]
+            after = page.next
+            if after is None:
+                return sorted(found, key=_order)
+
+    async def put(self, rules: Rules, rates: tuple[ExchangeRate, ...]) -> Rejected | None:
+        """Enter rates, all or none; one of the same pair and moment is replaced.
+
+        Raises:
+            Fault: see `Batcher.submit`.
+        """
+        new = by_pair(rates)
+        if not new:
+            return None
+        keys = [pair_key(rules.environment, pair) for pair in new]
+
+        def finish(concluded: Concluded) -> list[DocumentWrite] | Rejected:
+            writes = []
+            for (pair, some), document in zip(new.items(), concluded.documents, strict=True):
+                all_ = merged(unstored(document.body), some)
+                if len(all_) > PAIR_MAX:
+                    return Rejected(
+                        Reason.INVALID_VALUE, f"{pair[0]} to {pair[1]} may have {PAIR_MAX:,} rates at most."
+                    )
+                labels = (f"from={pair[0]}", f"to={pair[1]}")
+                writes.append(DocumentWrite(document.key, document.version, stored(all_), labels))
+            return writes
+
+        outcome = await self._batcher.submit(
+            rules, lambda _: Group(commands=(), documents=tuple(keys), finish=finish)
+        )
+        if isinstance(outcome, GroupOutcome):
+            return outcome.refusal
+        return outcome if isinstance(outcome, Rejected) else None
+
+
+def _order(rate: ExchangeRate) -> tuple[str, str, datetime]:
+    return rate.from_currency, rate.to_currency, rate.valid_from
