@@ -222,4 +222,3 @@ def _without_version(value: dict[str, Json]) -> tuple[str | None, dict[str, Json
     if found and found[0] is not None and not isinstance(found[0], str):
         raise EdgeProblem(400, Code.VALIDATION_FAILED, "versionId must be a text.")
     return (found[0] if found else None), rest
-

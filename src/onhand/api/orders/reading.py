@@ -53,9 +53,7 @@ def mark(call: Call) -> Mark | None:
     if not key:
         return None
     if len(key) > ID_MAX:
-        raise EdgeProblem(
-            400, Code.VALIDATION_FAILED, f"Idempotency-Key has at most {ID_MAX} characters."
-        )
+        raise EdgeProblem(400, Code.VALIDATION_FAILED, f"Idempotency-Key has at most {ID_MAX} characters.")
     return mark_of(call.principal.client_id, key, call.body)
 
 

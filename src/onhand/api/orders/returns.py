@@ -82,4 +82,6 @@ async def replacement(_call: Call, _services: Services) -> Reply:
     Raises:
         EdgeProblem: always.
     """
-    raise EdgeProblem(501, "not-implemented", "Replacement orders are not implemented. Create an order instead.")
+    raise EdgeProblem(
+        501, "not-implemented", "Replacement orders are not implemented. Create an order instead."
+    )

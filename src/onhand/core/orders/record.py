@@ -114,6 +114,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str = ""
     steps: tuple[PlannedStep, ...] = ()
     """The steps in order, as they were configured when the run began; groups are laid out."""
+    after: tuple[PlannedStep, ...] = ()
+    """Steps that run once the order is saved."""
     next_step: int = 0
     """Index of the first step that is not concluded."""
     done_units: tuple[str, ...] = ()
@@ -121,9 +123,6 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     ended_groups: tuple[str, ...] = ()
     """Calls of groups of which nothing more runs."""
     results: tuple[StepResult, ...] = ()
-    succeeded: bool = True
-    warned: bool = False
-    failed: bool = False
     aborted: bool = False
     errors: tuple[EntityError, ...] = ()
     """What the last save adds to `order.errors`."""

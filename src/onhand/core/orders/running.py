@@ -7,14 +7,16 @@ the result here; a run that is stored at any point goes on from there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from onhand.core.orders.configuration import WorkflowGroup, Workflows, WorkflowStep
-from onhand.core.orders.filters import condition_skips, filter_skips
+from onhand.core.orders.filters import condition_reason, skip_reason
 from onhand.core.orders.model import EntityError, Order
-from onhand.core.orders.record import PlannedStep, Run, StepResult
+from onhand.core.orders.record import OrderRecord, PlannedStep, Run, StepResult
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 DEPTH_MAX = 10
 """Statuses that may trigger one another in one request (D6)."""
@@ -57,6 +59,74 @@ def runs_later(planned: PlannedStep) -> bool:
     return planned.step.run_after_order_is_saved or (caller is not None and caller.run_after_order_is_saved)
 
 
+def begun(  # noqa: PLR0913 - what a run consists of
+    steps: tuple[WorkflowStep, ...],
+    workflows: Workflows,
+    *,
+    run_id: str,
+    order_type: str,
+    status: str,
+    now: datetime,
+    claim: str,
+    until: datetime,
+    shipment_id: str | None = None,
+    return_id: str | None = None,
+    user_id: str = "",
+    depth: int = 0,
+) -> Run:
+    """A run of these steps that one process has claimed."""
+    first, after = divided(laid_out(steps, workflows))
+    return Run(
+        id=run_id,
+        status=status,
+        order_type=order_type,
+        shipment_id=shipment_id,
+        return_id=return_id,
+        user_id=user_id,
+        steps=first,
+        after=after,
+        depth=depth,
+        started_at=now,
+        claim=claim,
+        claimed_to=until,
+    )
+
+
+def continued(run: Run) -> Run | None:
+    """The run of the steps that wait for the save; None when there are none, or the run was halted."""
+    if run.aborted or not run.after:
+        return None
+    return msgspec.structs.replace(
+        run,
+        id=f"{run.id}+",
+        steps=run.after,
+        after=(),
+        next_step=0,
+        done_units=(),
+        ended_groups=(),
+        errors=(),
+        skipped=(),
+        trigger="",
+        claim="",
+        claimed_to=run.started_at,
+    )
+
+
+def due_of(record: OrderRecord) -> int | None:
+    """When somebody should look at the order, in microseconds since 1970: a run to take over, a status to enter."""
+    moments = [] if record.run is None else [record.run.claimed_to]
+    moments += [one.claimed_to for one in record.later[:1]]
+    order = record.order
+    if order is not None and order.update_status_date is not None and order.next_order_status:
+        moments.append(order.update_status_date)
+    return microseconds(min(moments)) if moments else None
+
+
+def microseconds(moment: datetime) -> int:
+    """A moment as the store counts it."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
 def next_planned(run: Run) -> PlannedStep | None:
     """The step that comes next; None: the run has reached its end."""
     return run.steps[run.next_step] if not run.aborted and run.next_step < len(run.steps) else None
@@ -82,13 +152,15 @@ def skip_of(run: Run, planned: PlannedStep, order: Order, workflows: Workflows) 
     return Skip(reason) if reason else None
 
 
-def _own_reason(run: Run, step: WorkflowStep, order: Order, workflows: Workflows, *, conditions: bool) -> str:
-    if not step.active:
-        return "it is inactive"
-    reason = filter_skips(step, order, run.shipment_id, workflows)
-    if reason or not conditions:
+def _own_reason(
+    run: Run, step: WorkflowStep, order: Order, workflows: Workflows, *, conditions: bool
+) -> str | None:
+    store = workflows.warehouse(order.store_id)
+    groups = () if store is None else store.store_groups
+    reason = skip_reason(step, order, run.shipment_id, store_groups=groups)
+    if reason is not None or not conditions:
         return reason
-    return condition_skips(step, succeeded=run.succeeded, warned=run.warned, failed=run.failed)
+    return condition_reason(step, (one.action_status for one in run.results))
 
 
 def skipped(run: Run, planned: PlannedStep, skip: Skip) -> Run:
@@ -102,24 +174,21 @@ def skipped(run: Run, planned: PlannedStep, skip: Skip) -> Run:
     )
 
 
-def concluded(run: Run, planned: PlannedStep, result: StepResult, error: EntityError | None) -> Run:
-    """The run past a step that ended with this result."""
+def concluded(
+    run: Run, planned: PlannedStep, result: StepResult, errors: tuple[EntityError, ...], *, halts: bool = True
+) -> Run:
+    """The run past a step that ended with this result; without `halts` it goes on whatever the step's setting says."""
     failed = result.action_status == "Error"
-    halted = failed and _halts(planned)
+    halted = failed and halts and _halts(planned)
     ended = (*run.ended_groups, planned.group) if failed and planned.group_stops else run.ended_groups
-    triggered = bool(result.trigger_new_status)
     return msgspec.structs.replace(
         run,
         next_step=run.next_step + 1,
         done_units=(),
         results=(*run.results, msgspec.structs.replace(result, cancel_workflow=halted)),
-        succeeded=run.succeeded and result.action_status == "Success",
-        warned=run.warned or result.action_status == "Warning",
-        failed=run.failed or failed,
         aborted=run.aborted or halted,
-        errors=run.errors if error is None else (*run.errors, error),
+        errors=(*run.errors, *errors),
         ended_groups=ended,
-        trigger=result.trigger_new_status if triggered else run.trigger,
     )
 
 
@@ -145,3 +214,27 @@ def claimed(run: Run, claim: str, until: datetime) -> Run:
 def checkpoint(run: Run, unit: str, until: datetime) -> Run:
     """The run with a unit of its next step committed."""
     return msgspec.structs.replace(run, done_units=(*run.done_units, unit), claimed_to=until)
+
+
+# Where a run is kept -----------------------------------------------------------------------------------------
+
+
+def run_of(record: OrderRecord, run_id: str) -> Run | None:
+    """The run of this id, in progress or waiting for the save."""
+    runs = record.later if record.run is None else (record.run, *record.later)
+    return next((one for one in runs if one.id == run_id), None)
+
+
+def with_run(record: OrderRecord, run: Run) -> OrderRecord:
+    """The record with the run in place of its former state."""
+    if record.run is not None and record.run.id == run.id:
+        return msgspec.structs.replace(record, run=run)
+    later = tuple(run if one.id == run.id else one for one in record.later)
+    return msgspec.structs.replace(record, later=later)
+
+
+def without_run(record: OrderRecord, run_id: str) -> OrderRecord:
+    """The record without a run that has ended."""
+    if record.run is not None and record.run.id == run_id:
+        return msgspec.structs.replace(record, run=None)
+    return msgspec.structs.replace(record, later=tuple(one for one in record.later if one.id != run_id))

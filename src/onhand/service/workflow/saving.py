@@ -13,14 +13,15 @@ from typing import Final, Protocol
 
 import msgspec
 
-from onhand.core.commands import DocumentWrite, GroupMember
+from onhand.core.commands import DocumentWrite
 from onhand.core.concluding import Concluded
-from onhand.core.orders import events, statuses, versions
+from onhand.core.orders import events, running, statuses, versions
 from onhand.core.orders.applying import Application, Stored
 from onhand.core.orders.configuration import Workflows
 from onhand.core.orders.events import Actor, Entry
 from onhand.core.orders.following import moves_of_change, settled
 from onhand.core.orders.labels import order_labels
+from onhand.core.orders.marking import marks
 from onhand.core.orders.model import Order
 from onhand.core.orders.moves import Applied, Move
 from onhand.core.orders.record import OrderRecord, Run
@@ -140,7 +141,7 @@ class Saving:
             finish=writing.finish,
             extra=writing.extra,
             index=writing.index,
-            commands=marks(stored.record, around, is_open=writing.open_after),
+            commands=marks(stored, around, is_open=writing.open_after),
         )
         outcome = await self._batcher.submit(around.rules, application)
         refusal = outcome if isinstance(outcome, Rejected) else None
@@ -192,11 +193,6 @@ def is_open(order: Order | None, workflows: Workflows) -> bool:
     return order is not None and statuses.is_open(order, workflows.order_type(order.order_type))
 
 
-def marks(record: OrderRecord, around: Surroundings, *, is_open: bool) -> Sequence[GroupMember]:
-    """Commands that mark the holds of the order as those of an open order, or not (decisions 28)."""
-    return ()
-
-
 class _Writing:
     """What the group of one change writes."""
 
@@ -230,6 +226,7 @@ class _Writing:
             order=order,
             revision=record.revision + 1,
             run=change.run if change.run is not None else record.run,
+            counted=self.open_after,
             made_by=record.made_by if change.made_by is None else change.made_by,
         )
         record, self._events = events.logged(record, environment, change.entries, self._actor, concluded.now)
@@ -244,5 +241,5 @@ class _Writing:
 
     def index(self, record: OrderRecord) -> tuple[tuple[str, ...], int | None]:
         """Labels, and when the run is due."""
-        due = None if record.run is None else int(record.run.claimed_to.timestamp() * 1_000_000)
-        return order_labels(record, is_open=is_open(record.order, self._workflows)), due
+        labels = order_labels(record, is_open=is_open(record.order, self._workflows))
+        return labels, running.due_of(record)
