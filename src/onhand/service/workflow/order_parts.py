@@ -12,16 +12,16 @@ import msgspec
 from onhand.core.orders import editing, returning, statuses
 from onhand.core.orders.actions import CancelRequest, ReverseRequest
 from onhand.core.orders.applying import Stored
+from onhand.core.orders.configuration import Workflows
 from onhand.core.orders.entities import Json
 from onhand.core.orders.events import Actor, Category, Entry, Operation
 from onhand.core.orders.model import Order
 from onhand.core.orders.moves import ItemRef, LineRef, Move, Reverse
+from onhand.core.orders.parting import Parted, Reduced
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.refusals import Code, Refused
-from onhand.core.orders.configuration import Workflows
 from onhand.core.orders.requests import LinesUpdate, ShipmentInfo, StatusUpdate
 from onhand.core.orders.returning import ReturnRequest, ReturnStatusRequest
-from onhand.core.orders.parting import Parted, Reduced
 from onhand.core.orders.splitting import cancelled, status_after, update_lines
 from onhand.service.faults import Fault
 from onhand.service.workflow.engine import RunAnswer
@@ -78,7 +78,6 @@ class OrderParts:
         expected: str | None = None,
     ) -> Order | Refused:
         """Cancel lines as a whole; what is reserved for them stays until a workflow gives it back (C11)."""
-
         entry = Entry(
             message=f"Cancelled: {', '.join(line_ids)[:500]}.",
             category=Category.CANCELED,
