@@ -78,7 +78,7 @@ def moves_of_change(
     return tuple(moves)
 
 
-def _of_row(  # noqa: C901, PLR0911, PLR0913 - a row and everything that decides about it
+def _of_row(  # noqa: PLR0913 - a row and everything that decides about it
     record: OrderRecord,
     row: LedgerRow,
     after: Order,
