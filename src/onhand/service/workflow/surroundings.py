@@ -31,7 +31,9 @@ class Exchange(Protocol):
 class Gathering:
     """Implements `saving.Around`."""
 
-    def __init__(self, environments: Environments, configurations: Configurations, exchange: Exchange) -> None:
+    def __init__(
+        self, environments: Environments, configurations: Configurations, exchange: Exchange
+    ) -> None:
         self._environments = environments
         self._configurations = configurations
         self._exchange = exchange
