@@ -29,9 +29,16 @@ from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
 from onhand.telemetry import Metrics
+from onhand.service.workflow.desk import open_desk
 
 ISSUER = "http://onhand.test"
 EVERYTHING = tuple(SCOPES)
+
+
+class Static:
+    async def workflows(self, rules):
+        from onhand.core.orders.configuration import Workflows
+        return Workflows()
 
 
 class MovableClock:
@@ -140,6 +147,7 @@ async def serving(
     limits: Limits | None = None,
     access: AccessSettings | None = None,
     http: type[asyncio.Protocol] = HotProtocol,
+    configurations=None,
 ) -> AsyncIterator[Running]:
     """A service over this database, on a free port of the loopback interface."""
     clock, metrics = MovableClock(), Metrics()
@@ -165,6 +173,7 @@ async def serving(
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=Rates(documents, batcher),
+        orders=open_desk(documents=documents, reader=reader, batcher=batcher, environments=environments, clock=clock, configurations=configurations or Static(), exchange=Rates(documents, batcher)),
         reader=reader,
         clock=clock,
         metrics=page,
