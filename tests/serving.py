@@ -35,12 +35,6 @@ ISSUER = "http://onhand.test"
 EVERYTHING = tuple(SCOPES)
 
 
-class Static:
-    async def workflows(self, rules):
-        from onhand.core.orders.configuration import Workflows
-        return Workflows()
-
-
 class MovableClock:
     """The system's clock, moved by as much as a test says."""
 
@@ -147,7 +141,6 @@ async def serving(
     limits: Limits | None = None,
     access: AccessSettings | None = None,
     http: type[asyncio.Protocol] = HotProtocol,
-    configurations=None,
 ) -> AsyncIterator[Running]:
     """A service over this database, on a free port of the loopback interface."""
     clock, metrics = MovableClock(), Metrics()
@@ -173,7 +166,14 @@ async def serving(
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=Rates(documents, batcher),
-        orders=open_desk(documents=documents, reader=reader, batcher=batcher, environments=environments, clock=clock, configurations=configurations or Static(), exchange=Rates(documents, batcher)),
+        orders=open_desk(
+            documents=documents,
+            reader=reader,
+            batcher=batcher,
+            environments=environments,
+            clock=clock,
+            exchange=Rates(documents, batcher),
+        ),
         reader=reader,
         clock=clock,
         metrics=page,
@@ -205,5 +205,6 @@ async def serving(
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()
+        await services.orders.background.stop()
         await batcher.stop()
         await pool.close()
