@@ -22,6 +22,7 @@ from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.desk import open_desk
 from onhand.service.workflow.rates import Rates
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
@@ -29,7 +30,6 @@ from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
 from onhand.telemetry import Metrics
-from onhand.service.workflow.desk import open_desk
 
 ISSUER = "http://onhand.test"
 EVERYTHING = tuple(SCOPES)
