@@ -20,6 +20,7 @@ from onhand.service.access import SCOPES, Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
 from onhand.service.workflow.desk import open_desk
@@ -164,6 +165,7 @@ async def serving(
         queries=Queries(reader, environments, clock),
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
+        erp=erp_side(documents, reader, batcher, environments, clock, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=Rates(documents, batcher),
         orders=open_desk(

@@ -23,6 +23,7 @@ from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.side import ErpSide, erp_side
 from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSettings
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
@@ -72,6 +73,7 @@ class House:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    erp: ErpSide
     rates: Rates
     orders: OrderDesk
     metrics: Metrics
@@ -223,6 +225,7 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
             clock=clock,
             exchange=rates,
         ),
+        erp=erp_side(documents, reader, batcher, environments, clock),
         metrics=metrics,
     )
 
