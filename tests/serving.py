@@ -23,7 +23,7 @@ from onhand.service.environments import Environments
 from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
-from onhand.service.workflow.configurations import Configurations
+from onhand.service.workflow.desk import open_desk
 from onhand.service.workflow.rates import Rates
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
@@ -168,7 +168,14 @@ async def serving(
         erp=erp_side(documents, reader, batcher, environments, clock, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=Rates(documents, batcher),
-        configurations=Configurations(documents, batcher),
+        orders=open_desk(
+            documents=documents,
+            reader=reader,
+            batcher=batcher,
+            environments=environments,
+            clock=clock,
+            exchange=Rates(documents, batcher),
+        ),
         reader=reader,
         clock=clock,
         metrics=page,
@@ -200,5 +207,6 @@ async def serving(
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()
+        await services.orders.background.stop()
         await batcher.stop()
         await pool.close()

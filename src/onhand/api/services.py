@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from onhand.service.erp.side import ErpSide
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
-    from onhand.service.workflow.configurations import Configurations
+    from onhand.service.workflow.desk import OrderDesk
     from onhand.service.workflow.rates import Rates
 
 
@@ -60,7 +60,7 @@ class Services:
     access: Access
     erp: ErpSide
     rates: Rates
-    configurations: Configurations
+    orders: OrderDesk
     reader: Reader
     clock: Clock
     metrics: Callable[[], tuple[bytes, str]]

@@ -103,6 +103,7 @@ async def _running(house: House) -> AsyncIterator[None]:
     finally:
         await clockwork.stop()
         await house.jobs.stop()
+        await house.orders.background.stop()
         await house.batcher.stop()
 
 
@@ -142,7 +143,7 @@ def _services(settings: Settings, house: House) -> Services:
         access=house.access,
         erp=house.erp,
         rates=house.rates,
-        configurations=house.configurations,
+        orders=house.orders,
         reader=house.reader,
         clock=house.clock,
         metrics=metrics,

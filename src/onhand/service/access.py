@@ -27,8 +27,8 @@ SCOPES: Final = {
     "onhand:write": "Post on-hand changes and counts.",
     "reservation:write": "Reserve, unreserve, release and extend.",
     "config:write": "Validate and apply configurations, also those of order workflows; start clean-up jobs and wipe partitions.",
-    "order:read": "Read orders, their events and their returns.",
-    "order:write": "Create and change orders and run their workflows.",
+    "order:read": "Read orders, returns and events; try workflows without effect.",
+    "order:write": "Create, change and delete orders; run their workflows.",
     "erp:write": "Post the ERP's own quantities with their offsets.",
     "admin": "Create and delete environments and clients; start an audit.",
 }

@@ -97,7 +97,7 @@ async def put_order_type(call: Call, services: Services) -> Reply:
 async def delete_order_type(call: Call, services: Services) -> Reply:
     """DELETE `/order-types/{name}`."""
     name = call.parameters["name"]
-    why = await editing.remove(services.configurations, call.of, ORDER_TYPE, name, _expected(call, {}))
+    why = await editing.remove(services.orders.configurations, call.of, ORDER_TYPE, name, _expected(call, {}))
     return Reply(204) if why is None else answers.refused(why)
 
 
@@ -108,7 +108,7 @@ async def validate_order_type(call: Call, services: Services) -> Reply:
     if isinstance(found, Refused):
         errors = [LintWarning("Unreadable", one.path, one.message) for one in found.problems]
         return json_reply(Linted(valid=False, errors=errors, lint_warnings=[]))
-    snapshot = await services.configurations.current(call.of.environment)
+    snapshot = await services.orders.configurations.current(call.of.environment)
     findings = editing.findings(found, snapshot.workflows, call.of)
     errors = _shown(one for one in findings if one.severity == "error")
     warnings = _shown(one for one in findings if one.severity == "warning")
@@ -214,13 +214,13 @@ async def put_inventory_settings(call: Call, services: Services) -> Reply:
 
 
 async def _list(call: Call, services: Services, kind: str) -> Reply:
-    snapshot = await services.configurations.current(call.of.environment)
+    snapshot = await services.orders.configurations.current(call.of.environment)
     rows = [_row(one) for one in snapshot.of_kind(kind)]
     return json_reply(Listed(result=rows, total_hits=len(rows)), headers=_etag(snapshot.version))
 
 
 async def _read(call: Call, services: Services, kind: str, name: str, default: Entity | None = None) -> Reply:
-    snapshot = await services.configurations.current(call.of.environment)
+    snapshot = await services.orders.configurations.current(call.of.environment)
     stored = snapshot.part(kind, name) or (None if default is None else Stored(default, 0))
     if stored is None:
         return answers.refused(Refused(Code.NOT_FOUND, f"{editing.WHAT[kind]} {name!r} does not exist."))
@@ -240,7 +240,9 @@ async def _put(  # noqa: PLR0913 - where its name is
     if field and not same(getattr(found, field), name):
         message = f"The path names {name!r}, the body {getattr(found, field)!r}. Send the same name, or none in the body."
         return answers.refused(Refused(Code.VALIDATION_FAILED, message))
-    saved = await editing.save(services.configurations, call.of, kind, name, found, _expected(call, ours))
+    saved = await editing.save(
+        services.orders.configurations, call.of, kind, name, found, _expected(call, ours)
+    )
     if isinstance(saved, Refused):
         return answers.refused(saved)
     row = {**_row(saved.stored), "lintWarnings": _shown(saved.warnings)}
@@ -265,7 +267,9 @@ async def _put_all(
         if isinstance(found, ScheduledTask) and not found.id:
             found = msgspec.structs.replace(found, id=found.implementation_type)
         values.append((found.id or "", found))
-    saved = await editing.replace_all(services.configurations, call.of, kind, values, _expected(call, ours))
+    saved = await editing.replace_all(
+        services.orders.configurations, call.of, kind, values, _expected(call, ours)
+    )
     if isinstance(saved, Refused):
         return answers.refused(saved)
     rows = [_row(one) for one in saved.snapshot.of_kind(kind)]

@@ -133,6 +133,14 @@ class Configurations:
                 return found
         raise Conflict("The workflow configuration changes too often to be read. Nothing was recorded.")
 
+    async def workflows(self, rules: Rules) -> Workflows:
+        """The same as a run reads it: all of one moment.
+
+        Raises:
+            Conflict: see `current`.
+        """
+        return (await self.current(rules.environment)).workflows
+
     async def change(self, rules: Rules, plan: Plan) -> Snapshot | Refused:
         """Carry out a plan, all of it or nothing. The answer is the state right after it.
 
