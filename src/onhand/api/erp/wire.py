@@ -239,6 +239,36 @@ class ErpDismissRequest(Request, kw_only=True):
     reason: str = ""
 
 
+class ErpSoftRequest(Request, kw_only=True):
+    """Soft-reserve from the ERP, or revert that."""
+
+    quantity: Decimal | None = None
+    """Default: everything that is not reserved, or everything that is."""
+    batch: bool = False
+    """Leave it to the next synchronisation."""
+
+
+class ErpOrderSoftRequest(Request, kw_only=True):
+    """The same for all lines of an order."""
+
+    batch: bool = False
+
+
+class ErpSoftResult(Answer, kw_only=True):
+    """What became of one line of an order."""
+
+    line_id: str
+    accepted: bool
+    code: str | UnsetType = UNSET
+    message: str | UnsetType = UNSET
+
+
+class ErpSoftAnswer(Answer, kw_only=True):
+    """One result per line, newest line first."""
+
+    results: list[ErpSoftResult]
+
+
 class ErpRefused(Answer, kw_only=True):
     """A message of a source that was refused."""
 
