@@ -322,5 +322,7 @@ def _said(recorder: Recorder, message: Message, what: str, warning: str | None =
 def remember(line: Line) -> None:
     """Forget the oldest events of a long history."""
     if len(line.history) > HISTORY_MAX:
-        line.forgotten = line.history[-HISTORY_MAX - 1].number
+        gone = line.history[:-HISTORY_MAX]
+        line.forgotten = gone[-1].number
+        line.forgotten_sequence = max(line.forgotten_sequence, *(one.sequence or 0 for one in gone))
         line.history = line.history[-HISTORY_MAX:]

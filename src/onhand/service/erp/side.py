@@ -14,6 +14,7 @@ from onhand.service.environments import Environments
 from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import ErpLines
 from onhand.service.erp.parameters import ErpParameters
+from onhand.service.erp.snapshots import Snapshots
 from onhand.service.erp.soft import SoftReservations
 from onhand.service.erp.sync import ErpSync
 
@@ -27,6 +28,7 @@ class ErpSide:
     sync: ErpSync
     holds: Holds
     soft: SoftReservations
+    snapshots: Snapshots
 
     async def tell(self, rules: Rules, messages: Sequence[Asked], source: str = "") -> Taken:
         """Take messages; in direct mode what they change is posted before the answer.
@@ -59,4 +61,5 @@ def erp_side(  # noqa: PLR0913 - its collaborators
     sync = ErpSync(
         documents, batcher, environments, clock, parameters=parameters, lines=lines, holds=holds, soft=soft
     )
-    return ErpSide(parameters=parameters, lines=lines, sync=sync, holds=holds, soft=soft)
+    snapshots = Snapshots(documents, reader, batcher, clock, parameters=parameters, holds=holds)
+    return ErpSide(parameters=parameters, lines=lines, sync=sync, holds=holds, soft=soft, snapshots=snapshots)
