@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from onhand.service.environments import Environments
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
+    from onhand.service.workflow.desk import OrderDesk
     from onhand.service.workflow.rates import Rates
 
 
@@ -57,6 +58,7 @@ class Services:
     auditor: Auditor
     access: Access
     rates: Rates
+    orders: OrderDesk
     reader: Reader
     clock: Clock
     metrics: Callable[[], tuple[bytes, str]]

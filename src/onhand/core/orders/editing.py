@@ -143,24 +143,6 @@ def _patched(
     return None
 
 
-def with_cancelled_lines(order: Order, line_ids: Sequence[str]) -> Order | Refused:
-    """The order with these lines cancelled as a whole, in all their shipments; reservations stay (C11)."""
-    wanted = set(line_ids)
-    known = {line.line_item_id for _, line in all_lines(order)}
-    known |= {line.line_item_id for line in order.order_form.unassigned}
-    missing = sorted(wanted - known)
-    if missing:
-        return Refused(Code.NOT_FOUND, f"The order has no line {missing[0]!r}.")
-
-    def cancelled(line: OrderLine) -> OrderLine:
-        if line.line_item_id not in wanted or line.canceled_quantity >= line.quantity:
-            return line
-        return msgspec.structs.replace(line, canceled_quantity=line.quantity)
-
-    order = with_lines(order, lambda _shipment, line: cancelled(line))
-    return _unassigned(order, tuple(cancelled(line) for line in order.order_form.unassigned))
-
-
 # Shipments ---------------------------------------------------------------------------------------------------
 
 

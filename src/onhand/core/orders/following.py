@@ -7,12 +7,13 @@ taken from stock already cannot go elsewhere: the change is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from onhand.core.orders.configuration import same
+from onhand.core.orders.dividing import Split
 from onhand.core.orders.lines import all_lines
 from onhand.core.orders.model import Order, OrderLine, Shipment, adopted_reservation
 from onhand.core.orders.moves import ZERO, Adopt, ItemRef, LineRef, Move, Release, Relocate, Reserve, SplitRow
@@ -32,80 +33,112 @@ def item_of_line(order: Order, shipment: Shipment, line: OrderLine) -> ItemRef |
     return ItemRef(line.code, warehouse, shipment.virtual_warehouse_code or "", named)
 
 
-def moves_of_change(record: OrderRecord, after: Order | None) -> tuple[Move, ...] | Refused:
-    """Moves that make the ledger of the record fit the order as it is to be; None: it is to be gone for ever."""
+class _Part(msgspec.Struct, frozen=True):
+    """A line in a shipment of the changed order, with how much of it came there."""
+
+    line: LineRef
+    shipment: Shipment
+    found: OrderLine
+    came: Decimal
+    """Effective quantity more than before."""
+
+
+def moves_of_change(
+    record: OrderRecord, after: Order | None, splits: Sequence[Split] = ()
+) -> tuple[Move, ...] | Refused:
+    """Moves that make the ledger of the record fit the order as it is to be; None: it is to be gone for ever.
+
+    A split says how a reservation is shared; without one, what went takes its part first.
+    """
     if after is None:
         return tuple(_released(row) for row in record.rows if row.remaining > ZERO)
+    before = {} if record.order is None else _effective(record.order)
     there = {
-        LineRef(shipment.shipment_id, line.line_item_id): (shipment, line)
-        for shipment, line in all_lines(after)
+        part.line: part
+        for part in (
+            _Part(ref, shipment, line, line.effective - before.get(ref, ZERO))
+            for ref, shipment, line in _placed(after)
+        )
     }
     moves: list[Move] = []
     for row in record.rows:
-        found = _of_row(record, row, after, there)
+        found = _of_row(record, row, after, there, before.get(row.line, ZERO), splits)
         if isinstance(found, Refused):
             return found
+        taken = {move.target for move in moves if isinstance(move, SplitRow)}
+        taken |= {move.line for move in moves if isinstance(move, Reserve)}
+        if any(
+            (move.target if isinstance(move, SplitRow) else getattr(move, "line", None)) in taken
+            for move in found
+        ):
+            return _scattered(row)
         moves.extend(found)
-    before = record.order
-    known = set() if before is None else {line.line_item_id for line in _every_line(before)}
+    known = set() if record.order is None else {line.line_item_id for line in _every_line(record.order)}
     moves += _adoptions(after, known, {row.line for row in record.rows})
     return tuple(moves)
 
 
-def _of_row(
-    record: OrderRecord, row: LedgerRow, after: Order, there: dict[LineRef, tuple[Shipment, OrderLine]]
-) -> list[Move] | Refused:
-    home = there.get(row.line)
-    targets = [
-        (line, shipment, part)
-        for line, (shipment, part) in there.items()
-        if line.line_item_id == row.line_item_id and line != row.line and not _was_there(record, line)
-    ]
-    if row.reduction is not None and not row.reduction.reversed_by:
-        return _taken(row) if home is None and targets else []
-    if row.remaining <= ZERO:
-        return []
-    for _, _, part in targets if home is None else [*targets, (row.line, *home)]:
-        if not same(part.code, row.sku):
-            return _other_product(row, part.code)
-    return _away(record, row, after, targets) if home is None else _at_home(record, row, after, home, targets)
-
-
-def _away(
-    record: OrderRecord, row: LedgerRow, after: Order, targets: list[tuple[LineRef, Shipment, OrderLine]]
-) -> list[Move] | Refused:
-    """The line left its shipment: for one other shipment, or for none."""
-    if len(targets) > 1:
-        return _scattered(row)
-    for line, shipment, part in targets:
-        item = item_of_line(after, shipment, part)
-        if item is not None:
-            return _handed(record, row, line, item, row.remaining)
-    return [_released(row)]
-
-
-def _at_home(
+def _of_row(  # noqa: PLR0913 - a row and everything that decides about it
     record: OrderRecord,
     row: LedgerRow,
     after: Order,
-    home: tuple[Shipment, OrderLine],
-    targets: list[tuple[LineRef, Shipment, OrderLine]],
+    there: dict[LineRef, _Part],
+    before: Decimal,
+    splits: Sequence[Split],
 ) -> list[Move] | Refused:
-    """The line stays where it is; a part of it may go to one other shipment."""
-    item = item_of_line(after, *home)
-    moved = item is None or not _same_item(item, _item(row))
-    if not targets:
-        if item is None:
-            return [_released(row)]
-        return [Relocate(line=row.line, source=_item(row), target=item)] if moved else []
+    home = there.get(row.line)
+    shrunk = home is None or home.came < ZERO
+    targets = [
+        part
+        for part in there.values()
+        if shrunk
+        and part.line.line_item_id == row.line_item_id
+        and part.line != row.line
+        and part.came > ZERO
+    ]
+    if row.reduction is not None and not row.reduction.reversed_by:
+        return _taken(row) if home is None and targets and before > ZERO else []
+    if row.remaining <= ZERO:
+        return []
+    for part in targets if home is None else [*targets, home]:
+        if not same(part.found.code, row.sku):
+            return _other_product(row, part.found.code)
+    if home is not None and not targets:
+        return _at_home(row, after, home)
+    moved = home is not None and not _same_item(item_of_line(after, home.shipment, home.found), _item(row))
     if len(targets) > 1 or moved:
         return _scattered(row)
-    line, shipment, part = targets[0]
-    target = item_of_line(after, shipment, part)
-    quantity = min(part.effective, row.remaining)
-    if target is None or quantity <= ZERO:
+    quantity = row.remaining if home is None else _share(row, targets[0], splits)
+    return _away(record, row, after, targets, quantity)
+
+
+def _away(
+    record: OrderRecord, row: LedgerRow, after: Order, targets: list[_Part], quantity: Decimal
+) -> list[Move]:
+    """So much of the reservation leaves its shipment: for another one, or for none."""
+    for part in targets:
+        item = item_of_line(after, part.shipment, part.found)
+        if item is not None:
+            return _handed(record, row, part.line, item, quantity)
+    return [_released(row, quantity)] if quantity > ZERO else []
+
+
+def _share(row: LedgerRow, part: _Part, splits: Sequence[Split]) -> Decimal:
+    """How much of the reservation goes with a part of the line."""
+    for split in splits:
+        if LineRef(split.source, split.line_item_id) == row.line and split.target == part.line.shipment_id:
+            return split.reservation(row.remaining)
+    return min(part.came, row.remaining)
+
+
+def _at_home(row: LedgerRow, after: Order, home: _Part) -> list[Move]:
+    """The line stays in its shipment, which may stand for another item now."""
+    item = item_of_line(after, home.shipment, home.found)
+    if item is None:
+        return [_released(row)]
+    if _same_item(item, _item(row)):
         return []
-    return _handed(record, row, line, target, quantity)
+    return [Relocate(line=row.line, source=_item(row), target=item)]
 
 
 def _handed(
@@ -115,9 +148,12 @@ def _handed(
 
     One move a row: each is planned from the row as it was read.
     """
+    if quantity <= ZERO:
+        return []
     old = record.row(line)
     whole = quantity == row.remaining
-    if _same_item(item, _item(row)) and (whole or old is None or not old.hold_id):
+    free = old is None or not old.hold_id or (whole and old.remaining <= ZERO)
+    if free and _same_item(item, _item(row)):
         return [SplitRow(line=row.line, target=line, quantity=quantity)]
     return [_released(row, quantity), Reserve(line=line, item=item, quantity=quantity)]
 
@@ -199,19 +235,25 @@ def _item(row: LedgerRow) -> ItemRef:
     return ItemRef(row.sku, row.warehouse, row.virtual, row.dimensions)
 
 
-def _same_item(one: ItemRef, other: ItemRef) -> bool:
+def _same_item(one: ItemRef | None, other: ItemRef) -> bool:
     return (
-        same(one.sku, other.sku)
+        one is not None
+        and same(one.sku, other.sku)
         and same(one.warehouse, other.warehouse)
         and same(one.virtual, other.virtual)
         and one.dimensions == other.dimensions
     )
 
 
-def _was_there(record: OrderRecord, line: LineRef) -> bool:
-    return record.order is not None and any(
-        LineRef(shipment.shipment_id, one.line_item_id) == line for shipment, one in all_lines(record.order)
+def _placed(order: Order) -> Iterator[tuple[LineRef, Shipment, OrderLine]]:
+    return (
+        (LineRef(shipment.shipment_id, line.line_item_id), shipment, line)
+        for shipment, line in all_lines(order)
     )
+
+
+def _effective(order: Order) -> dict[LineRef, Decimal]:
+    return {ref: line.effective for ref, _, line in _placed(order)}
 
 
 def _every_line(order: Order) -> Iterator[OrderLine]:

@@ -54,6 +54,11 @@ class Workflow(Protocol):
     async def execute(self, environment_id: str, stored: Stored, actor: Actor) -> RunAnswer:
         """Run the steps of the stored order's run, which this process has claimed; returns after the last save."""
 
+    async def enter(
+        self, environment_id: str, order_id: str, update: StatusUpdate, actor: Actor, by: Run | None
+    ) -> RunAnswer | Refused:
+        """Enter a status and execute its run; `by` is the run that wants it, if one does."""
+
     async def dry_run(
         self, environment_id: str, order_id: str, request: DryRunRequest, actor: Actor
     ) -> RunAnswer | Refused:

@@ -12,15 +12,17 @@ import msgspec
 from onhand.core.orders import editing, returning, statuses
 from onhand.core.orders.actions import CancelRequest, ReverseRequest
 from onhand.core.orders.applying import Stored
+from onhand.core.orders.configuration import Workflows
 from onhand.core.orders.entities import Json
 from onhand.core.orders.events import Actor, Category, Entry, Operation
 from onhand.core.orders.model import Order
 from onhand.core.orders.moves import ItemRef, LineRef, Move, Reverse
+from onhand.core.orders.parting import Parted, Reduced
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.refusals import Code, Refused
-from onhand.core.orders.requests import LinesUpdate, StatusUpdate
+from onhand.core.orders.requests import LinesUpdate, ShipmentInfo, StatusUpdate
 from onhand.core.orders.returning import ReturnRequest, ReturnStatusRequest
-from onhand.core.orders.splitting import split
+from onhand.core.orders.splitting import cancelled, status_after, update_lines
 from onhand.service.faults import Fault
 from onhand.service.workflow.engine import RunAnswer
 from onhand.service.workflow.orders import Orders, no_order, sized
@@ -76,16 +78,21 @@ class OrderParts:
         expected: str | None = None,
     ) -> Order | Refused:
         """Cancel lines as a whole; what is reserved for them stays until a workflow gives it back (C11)."""
-
-        def edit(order: Order, _now: datetime) -> Order | Refused:
-            return editing.with_cancelled_lines(order, line_ids)
-
         entry = Entry(
             message=f"Cancelled: {', '.join(line_ids)[:500]}.",
             category=Category.CANCELED,
             operation=Operation.API_LINE_CANCELED,
         )
-        return await self._orders.edit(environment_id, order_id, edit, entry, actor, expected=expected)
+
+        def make(stored: Stored, _now: datetime) -> Change | Refused | None:
+            before = stored.record.order
+            if before is None:
+                return no_order(order_id)
+            after = statuses.writable(before) or cancelled(before, line_ids, reduced=_reduced(stored.record))
+            return None if after == before else sized(after, entry)
+
+        done = await self._orders.apply(environment_id, order_id, make, actor, expected)
+        return done if isinstance(done, Refused) else done.order
 
     async def cancel_many(
         self, environment_id: str, requests: Sequence[CancelRequest], actor: Actor
@@ -115,39 +122,51 @@ class OrderParts:
         The split, the status and the start of the run are one group, so that a part is never delivered twice.
         """
         around = await self._around(environment_id, actor.user, actor.user_id)
+        further: list[StatusUpdate] = []
 
         def make(stored: Stored, now: datetime) -> Change | Refused:
+            further.clear()
             before = stored.record.order
             if before is None:
                 return no_order(order_id)
-            refusal = statuses.writable(before)
-            if refusal is not None:
-                return refusal
-            done = split(before, request, around.workflows.settings, now)
-            if isinstance(done, Refused):
-                return done
+            parted = statuses.writable(before) or update_lines(
+                before,
+                request,
+                stored.record.revision,
+                reduced=_reduced(stored.record),
+                allow_over_delivery=around.workflows.settings.allow_over_delivery,
+            )
+            if isinstance(parted, Refused):
+                return parted
+            updates = _updates(request, parted)
             entry = Entry(
                 message="Lines were updated.",
                 category=Category.UPDATED,
                 operation=Operation.STATUS_PARTIAL,
-                shipment_id=done.shipment_id or "",
+                shipment_id=parted.runs[0] if parted.runs else "",
                 previous_status=before.status,
             )
-            change = sized(done.order, entry)
-            if isinstance(change, Refused) or not request.status:
+            change = sized(parted.order, entry)
+            if isinstance(change, Refused):
                 return change
-            info = request.shipment_info
-            if done.shipment_id is not None and info is not None:
-                info = msgspec.structs.replace(info, shipment_id=done.shipment_id)
-            update = StatusUpdate(
-                status=request.status,
-                shipment_info=info,
-                skip_run_workflow=request.skip_run_workflow,
-                user_id=request.user_id,
+            change = msgspec.structs.replace(change, splits=parted.splits)
+            if not updates:
+                return change
+            further.extend(updates[1:])
+            begun = self._orders.begun(
+                around.workflows, change, parted.order, updates[0], now, actor, enforced=True
             )
-            return self._orders.begun(around.workflows, change, done.order, update, now, actor, enforced=True)
+            return begun if isinstance(begun, Refused) else _followed(begun, around.workflows, parted)
 
-        return await self._orders.apply(environment_id, order_id, make, actor, expected)
+        done = await self._orders.apply(environment_id, order_id, make, actor, expected)
+        for update in further:
+            if isinstance(done, Refused) or done.is_aborted:
+                break
+            following = await self._orders.enter(environment_id, order_id, update, actor)
+            if isinstance(following, Refused):
+                return following
+            done = msgspec.structs.replace(following, results=(*done.results, *following.results))
+        return done
 
     # Shipments ---------------------------------------------------------------------------------------------
 
@@ -326,6 +345,41 @@ class OrderParts:
             return self._orders.begun(around.workflows, change, before, update, now, actor, enforced=True)
 
         return await self._orders.apply(environment_id, order_id, make, actor, expected)
+
+
+def _reduced(record: OrderRecord) -> Reduced:
+    """Lines that were taken from stock and not taken back."""
+    return frozenset(
+        (row.shipment_id, row.line_item_id)
+        for row in record.rows
+        if row.reduction is not None and not row.reduction.reversed_by
+    )
+
+
+def _updates(request: LinesUpdate, parted: Parted) -> list[StatusUpdate]:
+    """One status update for each shipment that enters the status; none when the request names no status."""
+    if not request.status.strip():
+        return []
+    info = request.shipment_info or ShipmentInfo()
+    return [
+        StatusUpdate(
+            status=request.status,
+            shipment_info=msgspec.structs.replace(info, shipment_id=shipment_id),
+            skip_run_workflow=request.skip_run_workflow,
+            user_id=request.user_id,
+        )
+        for shipment_id in parted.runs
+    ]
+
+
+def _followed(change: Change, workflows: Workflows, parted: Parted) -> Change:
+    """The change whose order has the status that its shipments lead to: partially shipped until all are there."""
+    after = change.after
+    order_type = None if after is None else workflows.order_type(after.order_type)
+    if after is None or order_type is None:
+        return change
+    status = status_after(after, order_type, delivered=parted.delivered)
+    return msgspec.structs.replace(change, after=msgspec.structs.replace(after, status=status))
 
 
 def _patched_return(return_id: str, value: Json, order: Order, now: datetime) -> Order | Refused:

@@ -355,6 +355,12 @@ class Orders:
         order = shown(stored.record)
         return no_order(order_id) if order is None else RunAnswer(order=order)
 
+    async def enter(
+        self, environment_id: str, order_id: str, update: StatusUpdate, actor: Actor
+    ) -> RunAnswer | Refused:
+        """An order, or one of its shipments, enters a further status of the same request."""
+        return await self._workflow.enter(environment_id, order_id, update, actor, None)
+
     def begun(  # noqa: PLR0913 - what a status change consists of
         self,
         workflows: Workflows,

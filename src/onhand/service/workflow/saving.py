@@ -15,9 +15,10 @@ import msgspec
 
 from onhand.core.commands import DocumentWrite
 from onhand.core.concluding import Concluded
-from onhand.core.orders import events, statuses, versions
+from onhand.core.orders import events, running, statuses, versions
 from onhand.core.orders.applying import Application, Stored
 from onhand.core.orders.configuration import Workflows
+from onhand.core.orders.dividing import Split
 from onhand.core.orders.events import Actor, Entry
 from onhand.core.orders.following import moves_of_change, settled
 from onhand.core.orders.labels import order_labels
@@ -50,6 +51,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A run that begins with this change."""
     moves: tuple[Move, ...] = ()
     """Moves that the change itself asks for, beside those that follow from it."""
+    splits: tuple[Split, ...] = ()
+    """How lines were divided; without them, what went takes the reservation first."""
 
 
 Make = Callable[[Stored, datetime], Change | Refused | None]
@@ -117,7 +120,7 @@ class Saving:
                 return stored
             if isinstance(change, Refused):
                 return change
-            moves = moves_of_change(stored.record, change.after)
+            moves = moves_of_change(stored.record, change.after, change.splits)
             if isinstance(moves, Refused):
                 return moves
             planned: Sequence[Move] = (*change.moves, *moves)
