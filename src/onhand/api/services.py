@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
     from onhand.service.workflow.desk import OrderDesk
+    from onhand.service.workflow.items import InventoryItems
     from onhand.service.workflow.rates import Rates
+    from onhand.service.workflow.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,8 @@ class Services:
     auditor: Auditor
     access: Access
     rates: Rates
+    items: InventoryItems
+    transactions: Transactions
     orders: OrderDesk
     reader: Reader
     clock: Clock
