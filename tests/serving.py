@@ -29,6 +29,7 @@ from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
 from onhand.telemetry import Metrics
+from onhand.service.workflow.desk import open_desk
 
 ISSUER = "http://onhand.test"
 EVERYTHING = tuple(SCOPES)
@@ -165,6 +166,14 @@ async def serving(
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=Rates(documents, batcher),
+        orders=open_desk(
+            documents=documents,
+            reader=reader,
+            batcher=batcher,
+            environments=environments,
+            clock=clock,
+            exchange=Rates(documents, batcher),
+        ),
         reader=reader,
         clock=clock,
         metrics=page,
@@ -196,5 +205,6 @@ async def serving(
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()
+        await services.orders.background.stop()
         await batcher.stop()
         await pool.close()

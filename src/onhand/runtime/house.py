@@ -27,6 +27,7 @@ from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSetting
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.desk import OrderDesk, open_desk
 from onhand.service.workflow.rates import Rates
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
@@ -72,6 +73,7 @@ class House:
     auditor: Auditor
     access: Access
     rates: Rates
+    orders: OrderDesk
     metrics: Metrics
 
 
@@ -198,6 +200,7 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         drain_seconds=settings.shutdown_seconds,
     )
     documents = PostgresDocuments(pool)
+    rates = Rates(documents, batcher)
     return House(
         settings=settings,
         url=url,
@@ -211,7 +214,15 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         jobs=Jobs(reader, catalogue, batcher, environments, clock, probe=metrics),
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
-        rates=Rates(documents, batcher),
+        rates=rates,
+        orders=open_desk(
+            documents=documents,
+            reader=reader,
+            batcher=batcher,
+            environments=environments,
+            clock=clock,
+            exchange=rates,
+        ),
         metrics=metrics,
     )
 

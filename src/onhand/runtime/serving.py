@@ -103,6 +103,7 @@ async def _running(house: House) -> AsyncIterator[None]:
     finally:
         await clockwork.stop()
         await house.jobs.stop()
+        await house.orders.background.stop()
         await house.batcher.stop()
 
 
@@ -141,6 +142,7 @@ def _services(settings: Settings, house: House) -> Services:
         auditor=house.auditor,
         access=house.access,
         rates=house.rates,
+        orders=house.orders,
         reader=house.reader,
         clock=house.clock,
         metrics=metrics,
