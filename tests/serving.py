@@ -22,9 +22,13 @@ from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.items import InventoryItems
 from onhand.service.workflow.rates import Rates
+from onhand.service.workflow.surroundings import Gathering
+from onhand.service.workflow.transactions import Transactions
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
+from onhand.storage.postgres.items import PostgresItems
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
@@ -150,6 +154,16 @@ async def serving(
     batcher = Batcher(PostgresStore(pool), environments, clock, probe=metrics)
     documents = PostgresDocuments(pool)
     jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
+    rates, rows = Rates(documents, batcher), PostgresItems(pool)
+    orders = open_desk(
+        documents=documents,
+        reader=reader,
+        batcher=batcher,
+        environments=environments,
+        clock=clock,
+        exchange=rates,
+    )
+    around = Gathering(environments, orders.configurations, rates)
 
     def page() -> tuple[bytes, str]:
         content_type, body = metrics.exposition()
@@ -165,15 +179,10 @@ async def serving(
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
-        rates=Rates(documents, batcher),
-        orders=open_desk(
-            documents=documents,
-            reader=reader,
-            batcher=batcher,
-            environments=environments,
-            clock=clock,
-            exchange=Rates(documents, batcher),
-        ),
+        rates=rates,
+        items=InventoryItems(around, reader, documents, rows, batcher, jobs, clock),
+        transactions=Transactions(around, documents, rows),
+        orders=orders,
         reader=reader,
         clock=clock,
         metrics=page,

@@ -142,6 +142,8 @@ def _services(settings: Settings, house: House) -> Services:
         auditor=house.auditor,
         access=house.access,
         rates=house.rates,
+        items=house.items,
+        transactions=house.transactions,
         orders=house.orders,
         reader=house.reader,
         clock=house.clock,
