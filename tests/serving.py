@@ -20,8 +20,10 @@ from onhand.service.access import SCOPES, Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.desk import open_desk
 from onhand.service.workflow.items import InventoryItems
 from onhand.service.workflow.rates import Rates
 from onhand.service.workflow.surroundings import Gathering
@@ -33,7 +35,6 @@ from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
 from onhand.telemetry import Metrics
-from onhand.service.workflow.desk import open_desk
 
 ISSUER = "http://onhand.test"
 EVERYTHING = tuple(SCOPES)
@@ -178,6 +179,7 @@ async def serving(
         queries=Queries(reader, environments, clock),
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
+        erp=erp_side(documents, reader, batcher, environments, clock, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=rates,
         items=InventoryItems(around, reader, documents, rows, batcher, jobs, clock),

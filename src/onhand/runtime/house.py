@@ -23,6 +23,7 @@ from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.side import ErpSide, erp_side
 from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSettings
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
@@ -76,6 +77,7 @@ class House:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    erp: ErpSide
     rates: Rates
     items: InventoryItems
     transactions: Transactions
@@ -235,6 +237,7 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         items=InventoryItems(around, reader, documents, rows, batcher, jobs, clock),
         transactions=Transactions(around, documents, rows),
         orders=orders,
+        erp=erp_side(documents, reader, batcher, environments, clock),
         metrics=metrics,
     )
 

@@ -141,6 +141,7 @@ def _services(settings: Settings, house: House) -> Services:
         jobs=house.jobs,
         auditor=house.auditor,
         access=house.access,
+        erp=house.erp,
         rates=house.rates,
         items=house.items,
         transactions=house.transactions,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onhand.core import commands as c
-from onhand.core.outcomes import Accepted, Reason, Replayed
+from onhand.core.outcomes import Accepted, Reason
 from onhand.core.snapshot import HoldState, Level
 from tests.property.world import LOOSE, ON_HAND, SOFT, SOFT_2, World, position, product, rules_of
 

@@ -152,7 +152,6 @@ class Saving:
             refusal = outcome.refusal
         if refusal is None:
             return application.after
-        print("DBG", refusal)
         if refusal.reason in _AGAIN:
             return None
         return Refused(Code.VALIDATION_FAILED, refusal.message)

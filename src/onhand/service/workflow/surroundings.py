@@ -8,7 +8,6 @@ from onhand.core.costing.currencies import code_of
 from onhand.core.costing.providers import provider_of
 from onhand.core.costing.rates import RateTable
 from onhand.core.orders.working import Surroundings
-from onhand.core.rules import Rules
 from onhand.service.environments import Environments
 from onhand.service.workflow.configurations import Configurations
 from onhand.service.workflow.stocks import measures_of
