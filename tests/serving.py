@@ -24,6 +24,7 @@ from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
 from onhand.service.workflow.desk import open_desk
+from onhand.service.workflow.item_reading import ItemReading
 from onhand.service.workflow.items import InventoryItems
 from onhand.service.workflow.rates import Rates
 from onhand.service.workflow.surroundings import Gathering
@@ -182,7 +183,9 @@ async def serving(
         erp=erp_side(documents, reader, batcher, environments, clock, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=rates,
-        items=InventoryItems(around, reader, documents, rows, batcher, jobs, clock),
+        items=InventoryItems(
+            around, ItemReading(around, reader, documents, rows, clock), reader, batcher, jobs, clock
+        ),
         transactions=Transactions(around, documents, rows),
         orders=orders,
         reader=reader,

@@ -29,6 +29,7 @@ from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
 from onhand.service.workflow.desk import OrderDesk, open_desk
+from onhand.service.workflow.item_reading import ItemReading
 from onhand.service.workflow.items import InventoryItems
 from onhand.service.workflow.rates import Rates
 from onhand.service.workflow.surroundings import Gathering
@@ -234,7 +235,9 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
         rates=rates,
-        items=InventoryItems(around, reader, documents, rows, batcher, jobs, clock),
+        items=InventoryItems(
+            around, ItemReading(around, reader, documents, rows, clock), reader, batcher, jobs, clock
+        ),
         transactions=Transactions(around, documents, rows),
         orders=orders,
         erp=erp_side(documents, reader, batcher, environments, clock),

@@ -23,7 +23,8 @@ from onhand.core.orders.moves import ItemRef
 from onhand.core.orders.queries import read_strictly
 from onhand.core.orders.refusals import Code, Refused, invalid
 from onhand.core.outcomes import Rejected
-from onhand.service.workflow.items import Asker, Found, ItemSearch
+from onhand.service.workflow.item_reading import Found, ItemSearch
+from onhand.service.workflow.items import Asker
 
 
 class ItemQuery(Entity, frozen=True, kw_only=True):
@@ -74,7 +75,7 @@ REFUSED: Final = "Refused"
 async def of_sku(call: Call, services: Services) -> Reply:
     """GET `/inventory-items/{sku}?warehouseCodes=`."""
     codes = reading.texts(call, "warehouseCodes") or reading.texts(call, "warehouseIds")
-    return _found(await services.items.of_sku(call.environment, call.parameters["sku"], codes))
+    return _found(await services.items.reading.of_sku(call.environment, call.parameters["sku"], codes))
 
 
 async def search(call: Call, services: Services) -> Reply:
@@ -100,7 +101,9 @@ async def search(call: Call, services: Services) -> Reply:
             )
         )
     which = answers.paging(services, query.cursor, query.limit)
-    return _found(await paged(services.items.search(call.environment, wanted, which.cursor, which.limit)))
+    return _found(
+        await paged(services.items.reading.search(call.environment, wanted, which.cursor, which.limit))
+    )
 
 
 async def add(call: Call, services: Services) -> Reply:
@@ -108,7 +111,7 @@ async def add(call: Call, services: Services) -> Reply:
     form = _form(answers.body(call))
     if isinstance(form, Refused):
         return answers.refused(form)
-    found = await services.items.of_sku(call.environment, form.sku, [form.ref.warehouse])
+    found = await services.items.reading.of_sku(call.environment, form.sku, [form.ref.warehouse])
     if isinstance(found, Refused):
         return answers.refused(found)
     if any(_is(form, row) for row in found.rows):
@@ -140,7 +143,7 @@ async def _put_one(call: Call, services: Services, form: ItemForm, mode: Mode, s
     (one,) = done
     if isinstance(one, Rejected):
         return of_rejection(one)
-    found = await services.items.of_sku(call.environment, form.sku, [form.ref.warehouse])
+    found = await services.items.reading.of_sku(call.environment, form.sku, [form.ref.warehouse])
     if isinstance(found, Refused):
         return answers.refused(found)
     rows = [row for row in found.rows if _is(form, row)]

@@ -27,7 +27,7 @@ from onhand.core.orders.refusals import Code, Refused
 from onhand.core.orders.transactions import TRANSACTION, InventoryTransaction
 from onhand.core.orders.working import Surroundings
 from onhand.ports import Documents, Items
-from onhand.service.workflow.items import TOTAL_MAX, Around
+from onhand.service.workflow.item_reading import TOTAL_MAX, Around
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
