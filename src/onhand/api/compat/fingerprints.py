@@ -9,21 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any
 
-import msgspec
-
 from onhand.api.compat.wire import Event, Numbers, OnHandBody, ReserveBody, SetOnHandBody, UnreserveBody
-from onhand.api.exchange import Json
+from onhand.core.fingerprints import digest
 from onhand.core.quantities import QuantityError, parse
 
-_encode = msgspec.json.Encoder(order="sorted").encode
-
-
-def digest(*parts: Json) -> int:
-    """Signed 64-bit digest of JSON-like parts."""
-    return int.from_bytes(blake2b(_encode(parts), digest_size=8).digest(), "big", signed=True)
+__all__ = ["digest", "on_hand", "reserve", "set_on_hand", "unreserve"]
 
 
 def on_hand(body: OnHandBody) -> int:

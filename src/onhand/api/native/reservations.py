@@ -114,6 +114,7 @@ async def listing(call: Call, services: Services) -> Reply:
             product=query.text("productId"),
             reference=query.text("reference"),
             channel=query.text("channel"),
+            order=query.text("order"),
             open_only=True if open_only is None and query.text("state") != "all" else open_only,
             after=after,
             limit=limit,
