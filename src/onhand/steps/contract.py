@@ -114,7 +114,7 @@ class Facts:
     orders: OrderSettings
     inventory: InventorySettings
     warehouses: Mapping[str, Warehouse]
-    """By folded code."""
+    """By folded code, like `Workflows.warehouses`."""
     stock: Mapping[ItemRef, Stocked] = field(default_factory=dict)
     """What `StepSpec.needs` asked for."""
     done: frozenset[str] = frozenset()
@@ -190,6 +190,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     continues: str
 
 
+NO_EFFECTS = Effects()
+
+
 def _no_needs(_facts: Facts) -> Iterable[ItemRef]:
     return ()
 
@@ -206,7 +209,7 @@ class StepSpec:
     """Where the editor offers it; empty: everywhere. A hint, never a gate."""
     hidden: bool = False
     properties: tuple[Property, ...] = ()
-    effects: Effects = Effects()
+    effects: Effects = NO_EFFECTS
     behaviour: str = ""
     """What it does, in a few paragraphs of Markdown."""
     prerequisites: tuple[str, ...] = ()

@@ -77,6 +77,27 @@ class PostingFilter(msgspec.Struct, frozen=True, kw_only=True):
     caller: str | None = None
 
 
+class ItemFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which items to list; None means no restriction. All texts are folded."""
+
+    environment: int
+    inventory: int
+    """Measure id."""
+    organizations: tuple[str, ...]
+    places: tuple[str, ...]
+    products: tuple[str, ...] | None = None
+    since: datetime | None = None
+    """With a movement from then on."""
+    in_stock: bool | None = None
+
+
+class ItemSpot(msgspec.Struct, frozen=True):
+    """A product at a place."""
+
+    product: ProductKey
+    place: str
+
+
 class Site(msgspec.Struct, frozen=True):
     """A warehouse as transactions show it."""
 
