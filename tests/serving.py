@@ -16,12 +16,15 @@ import uvicorn
 from onhand.api.app import create_app
 from onhand.api.hot import HotProtocol
 from onhand.api.services import Limits, Services
+from onhand.core.orders.configuration import Workflows
+from onhand.core.rules import Rules
 from onhand.service.access import SCOPES, Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.desk import open_desk
 from onhand.service.workflow.rates import Rates
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
@@ -32,6 +35,19 @@ from onhand.telemetry import Metrics
 
 ISSUER = "http://onhand.test"
 EVERYTHING = tuple(SCOPES)
+
+
+class Prepared:
+    """TEMPORARY: workflow configurations that a test prepares."""
+
+    def __init__(self) -> None:
+        self.by_environment: dict[str, Workflows] = {}
+
+    async def workflows(self, rules: Rules) -> Workflows:
+        return self.by_environment.get(rules.environment_id, Workflows())
+
+
+CONFIGURATIONS = Prepared()
 
 
 class MovableClock:
@@ -149,6 +165,16 @@ async def serving(
     batcher = Batcher(PostgresStore(pool), environments, clock, probe=metrics)
     documents = PostgresDocuments(pool)
     jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
+    rates = Rates(documents, batcher)
+    desk = open_desk(
+        documents=documents,
+        reader=reader,
+        batcher=batcher,
+        environments=environments,
+        clock=clock,
+        configurations=CONFIGURATIONS,
+        exchange=rates,
+    )
 
     def page() -> tuple[bytes, str]:
         content_type, body = metrics.exposition()
@@ -164,7 +190,8 @@ async def serving(
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
-        rates=Rates(documents, batcher),
+        rates=rates,
+        orders=desk,
         reader=reader,
         clock=clock,
         metrics=page,
@@ -196,5 +223,6 @@ async def serving(
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()
+        await desk.background.stop()
         await batcher.stop()
         await pool.close()

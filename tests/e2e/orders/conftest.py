@@ -1,0 +1,76 @@
+"""An environment with order types, warehouses and stock."""
+
+from __future__ import annotations
+
+import pytest
+
+from onhand.core.orders.configuration import (
+    InventorySettings,
+    OrderSettings,
+    OrderStatus,
+    OrderType,
+    Warehouse,
+    WorkflowStep,
+    Workflows,
+    by_name,
+)
+from tests.e2e.orders.order_calls import Desk
+from tests.serving import CONFIGURATIONS, Running
+
+
+def status(name: str, order: int, *steps: str, **more) -> OrderStatus:
+    return OrderStatus(
+        name=name,
+        order=order,
+        workflow_steps=tuple(WorkflowStep(name=one, index=n) for n, one in enumerate(steps)),
+        **more,
+    )
+
+
+TYPES = (
+    OrderType(
+        name="Online",
+        order_statuses=(
+            status("New", 1, "IncreaseReservedInventory"),
+            status("InProgress", 2),
+            status(
+                "Ship", 3, "ReduceInventoryAndReservedInventory", "CompleteShipment",
+                shipment_status_update="Released",
+            ),
+            status("Completed", 4, is_delivered_status=True),
+            status("OrderCanceled", 5, "ReduceReservedInventory", is_canceled_status=True),
+        ),
+    ),
+    OrderType(
+        name="Plain",
+        default_order_type=True,
+        order_statuses=(
+            status("New", 1, available_steps=("Packed",), enforce_available_steps_policy=True),
+            status("Packed", 2),
+            status("Completed", 3, is_delivered_status=True),
+        ),
+    ),
+    OrderType(
+        name="Pos",
+        order_statuses=(
+            status("Completed", 1, "ReduceInventory", shipment_status_update="Released", is_delivered_status=True),
+        ),
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture
+async def desk(running: Running) -> Desk:
+    shop = Desk(await running.environment("shop"))
+    await shop.stock(10)
+    CONFIGURATIONS.by_environment["shop"] = Workflows(
+        order_types=by_name(TYPES),
+        warehouses=by_name(
+            tuple(
+                Warehouse(code=code, organization_id="org", site_id="1") for code in ("WH1", "WH2", "ST1")
+            )
+        ),
+        settings=OrderSettings(use_order_status_log=True),
+        inventory=InventorySettings(organization_id="org"),
+    )
+    return shop
