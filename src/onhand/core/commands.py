@@ -180,6 +180,8 @@ class ReleaseHold(Command, frozen=True, kw_only=True):
     """Number of the hold within its product."""
     quantity: int | None = None
     """Scaled; None releases what remains. More than remains is refused."""
+    at_most: bool = False
+    """True: what is asked for beyond what remains is reported, and a hold with nothing left is no refusal."""
     reason: str = ""
 
     @property
