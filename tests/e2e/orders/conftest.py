@@ -66,9 +66,7 @@ async def desk(running: Running) -> Desk:
     CONFIGURATIONS.by_environment["shop"] = Workflows(
         order_types=by_name(TYPES),
         warehouses=by_name(
-            tuple(
-                Warehouse(code=code, organization_id="org", site_id="1") for code in ("WH1", "WH2", "ST1")
-            )
+            tuple(Warehouse(code=code, organization_id="org", site_id="1") for code in ("WH1", "WH2", "ST1"))
         ),
         settings=OrderSettings(use_order_status_log=True),
         inventory=InventorySettings(organization_id="org"),

@@ -45,7 +45,9 @@ class Desk:
         assert answer.is_success, (answer.status_code, answer.text)
         return answer.json() if answer.content else None
 
-    async def refused(self, status: int, code: str, method: str, path: str, body: Any = None, **headers: str) -> str:
+    async def refused(
+        self, status: int, code: str, method: str, path: str, body: Any = None, **headers: str
+    ) -> str:
         """The detail of an answer that must refuse."""
         answer = await self.send(method, path, body, **headers)
         assert answer.status_code == status, (answer.status_code, answer.text)

@@ -20,7 +20,6 @@ async def test_create_and_read(desk: Desk) -> None:
     assert (made["status"], made["orderForm"]["shipments"][0]["orderStatus"]) == ("New", "New")
     assert made["orderForm"]["lineItems"][0]["quantity"] == 1.5
     assert made["orderNumber"].isdecimal()
-    assert made["created"] == made["modified"]
     read = await desk.send("GET", "orders/O%201%2F2")
     assert (read.status_code, read.json()) == (200, made)
     head = await desk.send("HEAD", "orders/O%201%2F2")
@@ -32,7 +31,11 @@ async def test_create_and_read(desk: Desk) -> None:
 async def test_names_are_read_without_regard_to_case_and_the_rest_is_kept(desk: Desk) -> None:
     body = {"ID": "O1", "MarketId": "NO", "storeID": "ST1", "giftWrap": {"colour": "red", "price": 1.10}}
     made = await desk.ok("POST", "orders", body)
-    assert (made["id"], made["orderType"], made["giftWrap"]) == ("O1", "Plain", {"colour": "red", "price": 1.1})
+    assert (made["id"], made["orderType"], made["giftWrap"]) == (
+        "O1",
+        "Plain",
+        {"colour": "red", "price": 1.1},
+    )
 
 
 async def test_ids_and_numbers_are_given(desk: Desk) -> None:
@@ -89,22 +92,26 @@ async def test_put_replaces_from_the_version_that_was_read(desk: Desk) -> None:
     done = await desk.ok("PUT", "orders/O1", body)
     assert (done["isAborted"], done["orderActionExecutionResults"]) == (False, [])
     after = done["order"]
-    assert (after["versionId"], after.get("tags")) == ("2", None) or after.get("tags") == []
+    assert int(after["versionId"]) == int(made["versionId"]) + 1
+    assert not after["tags"]
     assert (after["created"], after["orderNumber"]) == (made["created"], made["orderNumber"])
     assert after["orderForm"]["lineItems"][0]["quantity"] == 5
-    assert "version 2" in await desk.refused(412, "VersionConflict", "PUT", "orders/O1", body)
+    present = after["versionId"]
+    assert f"version {present}" in await desk.refused(412, "VersionConflict", "PUT", "orders/O1", body)
     await desk.refused(412, "VersionConflict", "PUT", "orders/O1", order("O1", **PLAIN), If_Match='"1"')
-    await desk.ok("PUT", "orders/O1", order("O1", **PLAIN), If_Match='"2"')
+    await desk.ok("PUT", "orders/O1", order("O1", **PLAIN), If_Match=f'"{present}"')
     await desk.ok("PUT", "orders/O1", order("O1", **PLAIN), If_Match="*")
     await desk.refused(404, "NotFound", "PUT", "orders/O9", order("O9", **PLAIN))
     await desk.refused(400, "ValidationFailed", "PUT", "orders/O1", order("O9", **PLAIN))
 
 
 async def test_patch_changes_what_it_names(desk: Desk) -> None:
-    await desk.create("O1", shipment("S1", line()), tags=["a"], note="x", **PLAIN)
-    done = await desk.ok("PATCH", "orders/O1", {"Tags": ["b"], "note": None, "versionId": "1"})
-    assert (done["tags"], "note" in done, done["versionId"]) == (["b"], False, "2")
-    await desk.refused(412, "VersionConflict", "PATCH", "orders/O1", {"tags": [], "versionId": "1"})
+    made = await desk.create("O1", shipment("S1", line()), tags=["a"], note="x", **PLAIN)
+    patch = {"Tags": ["b"], "note": None, "versionId": made["versionId"]}
+    done = await desk.ok("PATCH", "orders/O1", patch)
+    assert (done["tags"], "note" in done) == (["b"], False)
+    assert int(done["versionId"]) == int(made["versionId"]) + 1
+    await desk.refused(412, "VersionConflict", "PATCH", "orders/O1", patch)
     for body, code in (
         ({"status": "Completed"}, "StatusNotAvailable"),
         ({"status": "Nope"}, "UnknownStatus"),
@@ -126,14 +133,14 @@ async def test_a_patch_of_the_status_runs_no_workflow(desk: Desk) -> None:
 
 
 async def test_older_versions_can_be_read(desk: Desk) -> None:
-    await desk.create("O1", note="first", **PLAIN)
+    first = int((await desk.create("O1", note="first", **PLAIN))["versionId"])
     await desk.ok("PATCH", "orders/O1", {"note": "second"})
     await desk.ok("PATCH", "orders/O1", {"note": "third"})
-    for version, note in (("1", "first"), ("2", "second"), ("3", "third")):
+    for version, note in ((f"{first}", "first"), (f"{first + 1}", "second"), (f"{first + 2}", "third")):
         read = await desk.send("GET", f"orders/O1/versions/{version}")
         assert (read.json()["note"], read.json()["versionId"]) == (note, version)
         assert read.headers["etag"] == f'"{version}"'
-    for version in ("0", "4", "x", "99999999999999"):
+    for version in ("0", f"{first + 3}", "x", "99999999999999"):
         await desk.refused(404, "NotFound", "GET", f"orders/O1/versions/{version}")
 
 
@@ -148,7 +155,11 @@ async def test_deleted_orders_can_be_read_until_they_are_gone_for_ever(desk: Des
     await desk.refused(404, "NotFound", "DELETE", "orders/O1")
     await desk.refused(404, "NotFound", "GET", "orders/O1/versions/1")
     events = (await desk.ok("GET", "orders/O1/events"))["result"]
-    assert [one["category"] for one in events] == ["Deleted", "Deleted", "Created"]
+    assert [one["category"] for one in events if one["category"] != "Workflow"] == [
+        "Deleted",
+        "Deleted",
+        "Created",
+    ]
     made = await desk.create("O1", **PLAIN)
     assert made["status"] == "New"
 
