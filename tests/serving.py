@@ -16,12 +16,11 @@ import uvicorn
 from onhand.api.app import create_app
 from onhand.api.hot import HotProtocol
 from onhand.api.services import Limits, Services
-from onhand.core.orders.configuration import Workflows
-from onhand.core.rules import Rules
 from onhand.service.access import SCOPES, Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
 from onhand.service.workflow.desk import open_desk
@@ -35,19 +34,6 @@ from onhand.telemetry import Metrics
 
 ISSUER = "http://onhand.test"
 EVERYTHING = tuple(SCOPES)
-
-
-class Prepared:
-    """TEMPORARY: workflow configurations that a test prepares."""
-
-    def __init__(self) -> None:
-        self.by_environment: dict[str, Workflows] = {}
-
-    async def workflows(self, rules: Rules) -> Workflows:
-        return self.by_environment.get(rules.environment_id, Workflows())
-
-
-CONFIGURATIONS = Prepared()
 
 
 class MovableClock:
@@ -165,16 +151,6 @@ async def serving(
     batcher = Batcher(PostgresStore(pool), environments, clock, probe=metrics)
     documents = PostgresDocuments(pool)
     jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
-    rates = Rates(documents, batcher)
-    desk = open_desk(
-        documents=documents,
-        reader=reader,
-        batcher=batcher,
-        environments=environments,
-        clock=clock,
-        configurations=CONFIGURATIONS,
-        exchange=rates,
-    )
 
     def page() -> tuple[bytes, str]:
         content_type, body = metrics.exposition()
@@ -189,9 +165,17 @@ async def serving(
         queries=Queries(reader, environments, clock),
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
+        erp=erp_side(documents, reader, batcher, environments, clock, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
-        rates=rates,
-        orders=desk,
+        rates=Rates(documents, batcher),
+        orders=open_desk(
+            documents=documents,
+            reader=reader,
+            batcher=batcher,
+            environments=environments,
+            clock=clock,
+            exchange=Rates(documents, batcher),
+        ),
         reader=reader,
         clock=clock,
         metrics=page,
@@ -223,6 +207,6 @@ async def serving(
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()
-        await desk.background.stop()
+        await services.orders.background.stop()
         await batcher.stop()
         await pool.close()

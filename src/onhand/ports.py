@@ -231,6 +231,9 @@ class Reader(Protocol):
     async def hold(self, environment: int, hold_id: str, now_us: int) -> HoldRow | None:
         """One hold."""
 
+    async def holds_named(self, environment: int, hold_ids: Sequence[str], now_us: int) -> list[HoldRow]:
+        """Those of these holds that exist, in no order."""
+
     async def hold_product(self, environment: int, hold_id: str) -> ProductKey | None:
         """The product that a hold belongs to."""
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from onhand.service.auditor import Auditor
     from onhand.service.batcher import Batcher
     from onhand.service.environments import Environments
+    from onhand.service.erp.side import ErpSide
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
     from onhand.service.workflow.desk import OrderDesk
@@ -57,6 +58,7 @@ class Services:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    erp: ErpSide
     rates: Rates
     orders: OrderDesk
     reader: Reader

@@ -368,7 +368,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
     commands: tuple[GroupMember, ...]
     documents: tuple[DocumentKey, ...] = ()
-    """Locked and read with the rest."""
+    """Locked and read with the rest. `finish` may write these, and new ones that nobody has to look at before."""
     places: tuple[tuple[ProductKey, str], ...] = ()
     """(product, place) whose totals `finish` asks for; their cells are read. A product that is new is made."""
     finish: Callable[[Concluded], Sequence[DocumentWrite] | Rejected] | None = None

@@ -23,10 +23,12 @@ from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.side import ErpSide, erp_side
 from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSettings
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.desk import OrderDesk, open_desk
 from onhand.service.workflow.rates import Rates
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
@@ -71,7 +73,9 @@ class House:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    erp: ErpSide
     rates: Rates
+    orders: OrderDesk
     metrics: Metrics
 
 
@@ -198,6 +202,7 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         drain_seconds=settings.shutdown_seconds,
     )
     documents = PostgresDocuments(pool)
+    rates = Rates(documents, batcher)
     return House(
         settings=settings,
         url=url,
@@ -211,7 +216,16 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         jobs=Jobs(reader, catalogue, batcher, environments, clock, probe=metrics),
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
-        rates=Rates(documents, batcher),
+        rates=rates,
+        orders=open_desk(
+            documents=documents,
+            reader=reader,
+            batcher=batcher,
+            environments=environments,
+            clock=clock,
+            exchange=rates,
+        ),
+        erp=erp_side(documents, reader, batcher, environments, clock),
         metrics=metrics,
     )
 

@@ -56,7 +56,8 @@ class Severity(enum.StrEnum):
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a step found out and that is kept as an event of the order.
 
-    A warning or an error becomes an entry of `order.errors` as well, one for each key and reference.
+    A warning or an error becomes an entry of `order.errors` as well, one for each key and reference. What a move finds
+    out (negative inventory, a missing rate …) is told by the move.
     """
 
     key: str
@@ -124,6 +125,8 @@ class Facts:
     now: datetime
     user_id: str = ""
     run_id: str = ""
+    is_test: bool = False
+    """A dry run: moves are simulated, so that nothing is known of costs."""
 
     def row(self, shipment: Shipment, line: OrderLine) -> LedgerRow | None:
         """The line's row in the reservation ledger."""

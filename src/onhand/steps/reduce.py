@@ -25,7 +25,6 @@ from onhand.steps.contract import (
     Note,
     Plan,
     Result,
-    Severity,
     StepSpec,
     Unit,
     success,
@@ -64,14 +63,15 @@ class Tally:
     warnings: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    is_test: bool = False
 
-    def note(self, key: str, line: str, message: str, severity: Severity = Severity.INFORMATION) -> None:
+    def note(self, key: str, line: str, message: str) -> None:
         """Keep it as an event."""
-        self.notes.append(Note(key=key, message=message, reference_id=line, severity=severity))
+        self.notes.append(Note(key=key, message=message, reference_id=line))
 
-    def warn(self, key: str, line: str, message: str, severity: Severity = Severity.INFORMATION) -> None:
+    def warn(self, key: str, line: str, message: str) -> None:
         """Keep it as an event, and make the result a warning."""
-        self.note(key, line, message, severity)
+        self.note(key, line, message)
         self.warnings.append(f"{key} ({line})")
 
 
@@ -85,7 +85,7 @@ def plan(share: Share, key: str, facts: Facts) -> Result | Plan:
     refused = scope.unsafe(facts, released, lambda line: line.moves_stock)
     if refused is not None:
         return refused
-    tally = Tally()
+    tally = Tally(is_test=facts.is_test)
     units = []
     for shipment in sorted(released, key=lambda one: one.shipment_id):
         if shipment.shipment_id in facts.done:
@@ -195,7 +195,7 @@ def _conclude(tally: Tally, done: Sequence[Done]) -> Result:
     for one in done:
         for applied in one.applied:
             _look_at(applied, found, without_cost)
-    if without_cost:
+    if without_cost and not tally.is_test:
         found.remarks.append(f"no cost known: {', '.join(sorted(without_cost))}")
     return scope.refusal(done) or _result(found)
 
@@ -206,12 +206,7 @@ def _look_at(applied: Applied, found: Tally, without_cost: set[str]) -> None:
         return
     line = move.line.line_item_id
     if applied.rate_missing:
-        found.warn(
-            "CurrencyRateMissing",
-            line,
-            f"The cost of line {line} could not be converted: enter the exchange rate and run the step again.",
-            Severity.WARNING,
-        )
+        found.warnings.append(f"CurrencyRateMissing ({line})")
     if not isinstance(move, Reduce):
         return
     if applied.already:
@@ -221,16 +216,9 @@ def _look_at(applied: Applied, found: Tally, without_cost: set[str]) -> None:
     item = f"{move.item.sku} at {move.item.warehouse}"
     if applied.unit_cost is None:
         without_cost.add(move.item.sku)
-    if applied.created:
-        found.note("InventoryItemCreated", line, f"{item} had never been stored.")
     if applied.underflow:
-        found.note(
-            "ReservedUnderflow",
-            line,
-            f"{item}: less was reserved than the {move.reserved:f} that the line said.",
-        )
+        found.remarks.append(f"less was reserved than the line said: {item}")
     if applied.new_inventory < ZERO:
-        found.note("NegativeInventory", line, f"{item}: the inventory is {applied.new_inventory:f}.")
         found.remarks.append(f"negative inventory: {item} {applied.new_inventory:f}")
 
 

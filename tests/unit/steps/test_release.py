@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onhand.core.orders.configuration import InventorySettings
+from onhand.core.orders.moves import ItemRef
 from onhand.steps.contract import Status
 from tests.unit.steps.shelf import NOW, Shelf, codes, flagged, line, order, shipment
 
@@ -147,8 +148,6 @@ def test_a_line_that_left_gives_back_only_its_surplus(key, held, left):
 
 
 def test_it_is_given_back_where_it_is_held():
-    from onhand.core.orders.moves import ItemRef
-
     shelf = Shelf(cancelled(flagged(quantity=2), warehouse_code=None), A=(10, 0))
     shelf.hold("L1", 2, item=ItemRef("A", "WH9"))
     shelf.run(RELEASE)

@@ -267,7 +267,6 @@ def test_lines_at_one_warehouse_share_across_shipments_and_locations():
     )
     shelf = Shelf(of)
     shelf.inventory = InventorySettings(use_virtual_stock_locations=True)
-    shelf.items[ItemRef("A", "WH1", "V1")] = type(shelf)._item(shelf, ItemRef("A", "WH1", "V1"))
     shelf._item(ItemRef("A", "WH1", "V1")).inventory = D(5)
     shelf.run(UPDATE)
     assert (said(shelf), said(shelf, "L2", "S2")) == ((True, 4), (True, 1))

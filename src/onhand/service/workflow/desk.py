@@ -10,6 +10,7 @@ from onhand.service.environments import Environments
 from onhand.service.workflow.adopting import Adopting
 from onhand.service.workflow.background import Background
 from onhand.service.workflow.carrying_out import CarryingOut
+from onhand.service.workflow.configurations import Configurations
 from onhand.service.workflow.leading import Leading
 from onhand.service.workflow.numbering import Numbering
 from onhand.service.workflow.order_parts import OrderParts
@@ -20,7 +21,7 @@ from onhand.service.workflow.runs import Runs
 from onhand.service.workflow.saving import Saving
 from onhand.service.workflow.searching import Searching
 from onhand.service.workflow.stocks import Stocks
-from onhand.service.workflow.surroundings import Configurations, Exchange, Gathering
+from onhand.service.workflow.surroundings import Exchange, Gathering
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class OrderDesk:
     workflow: Runs
     overdue: Overdue
     background: Background
+    configurations: Configurations
 
 
 def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
@@ -42,10 +44,10 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
     batcher: Batcher,
     environments: Environments,
     clock: Clock,
-    configurations: Configurations,
     exchange: Exchange,
 ) -> OrderDesk:
     """The services of orders over these parts. Nothing runs yet; `background.stop` ends what was started."""
+    configurations = Configurations(documents, batcher)
     around = Gathering(environments, configurations, exchange)
     saving = Saving(documents, batcher, environments, clock, around)
     carrying_out = CarryingOut(batcher, Stocks(reader, clock), Recalculating(documents, batcher))
@@ -60,4 +62,5 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
         workflow=runs,
         overdue=Overdue(documents, environments, clock, leading, runs),
         background=background,
+        configurations=configurations,
     )

@@ -7,18 +7,10 @@ from typing import Protocol
 from onhand.core.costing.currencies import code_of
 from onhand.core.costing.providers import provider_of
 from onhand.core.costing.rates import RateTable
-from onhand.core.orders.configuration import Workflows
 from onhand.core.orders.working import Surroundings
-from onhand.core.rules import Rules
 from onhand.service.environments import Environments
+from onhand.service.workflow.configurations import Configurations
 from onhand.service.workflow.stocks import measures_of
-
-
-class Configurations(Protocol):
-    """Where the workflow configuration of an environment comes from."""
-
-    async def workflows(self, rules: Rules) -> Workflows:
-        """All of it, as it is stored now."""
 
 
 class Exchange(Protocol):
