@@ -11,11 +11,10 @@ from onhand.core.orders.configuration import (
     OrderType,
     Warehouse,
     WorkflowStep,
-    Workflows,
-    by_name,
 )
+from onhand.core.orders.configured import Configured
 from tests.e2e.orders.order_calls import Desk
-from tests.serving import CONFIGURATIONS, Running
+from tests.serving import Running
 
 
 def status(name: str, order: int, *steps: str, **more) -> OrderStatus:
@@ -63,12 +62,16 @@ TYPES = (
 async def desk(running: Running) -> Desk:
     shop = Desk(await running.environment("shop"))
     await shop.stock(10)
-    CONFIGURATIONS.by_environment["shop"] = Workflows(
-        order_types=by_name(TYPES),
-        warehouses=by_name(
-            tuple(Warehouse(code=code, organization_id="org", site_id="1") for code in ("WH1", "WH2", "ST1"))
+    services = running.services
+    configured = Configured(
+        order_types=TYPES,
+        warehouses=tuple(
+            Warehouse(code=code, organization_id="org", site_id="1") for code in ("WH1", "WH2", "ST1")
         ),
         settings=OrderSettings(use_order_status_log=True),
         inventory=InventorySettings(organization_id="org"),
     )
+    rules = await services.environments.current("shop")
+    done = await services.orders.configurations.change(rules, "all", "", lambda _: configured)
+    assert isinstance(done, Configured), done
     return shop
