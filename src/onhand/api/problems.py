@@ -108,6 +108,13 @@ REFUSALS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.GROUP_MEMBER_REFUSED: (409, "Another part of the group was refused"),
     Reason.TOO_COMPLEX: (422, "The reservations of the product are too many to decide"),
     Reason.OUT_OF_RANGE: (422, "The quantity leaves the range"),
+    Reason.UNKNOWN_LINE: (404, "The order line does not exist"),
+    Reason.UNKNOWN_TRANSACTION: (404, "The line has no such transaction"),
+    Reason.ILLEGAL_MOVE: (409, "The line cannot move to that status"),
+    Reason.SEQUENCE_GAP: (409, "Earlier messages of the source are missing"),
+    Reason.EXTERNALLY_RESERVED: (409, "The line was reserved in another system"),
+    Reason.SOFT_RESERVATION_MISSING: (409, "The line has no soft reservation"),
+    Reason.LIMIT_REACHED: (422, "The line has too many parts"),
 }
 """Status and title on the native surface; a test holds that each reason is here."""
 

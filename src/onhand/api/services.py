@@ -13,9 +13,15 @@ if TYPE_CHECKING:
     from onhand.service.auditor import Auditor
     from onhand.service.batcher import Batcher
     from onhand.service.environments import Environments
+    from onhand.service.erp.side import ErpSide
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
+    from onhand.service.workflow.desk import OrderDesk
+    from onhand.service.workflow.items import InventoryItems
+    from onhand.service.workflow.purchasing import Purchasing
     from onhand.service.workflow.rates import Rates
+    from onhand.service.workflow.receptions import Receptions
+    from onhand.service.workflow.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +62,13 @@ class Services:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    erp: ErpSide
     rates: Rates
+    items: InventoryItems
+    transactions: Transactions
+    purchasing: Purchasing
+    receptions: Receptions
+    orders: OrderDesk
     reader: Reader
     clock: Clock
     metrics: Callable[[], tuple[bytes, str]]

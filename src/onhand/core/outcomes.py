@@ -36,6 +36,13 @@ class Reason(enum.StrEnum):
     GROUP_MEMBER_REFUSED = "group-member-refused"
     TOO_COMPLEX = "too-complex"
     OUT_OF_RANGE = "out-of-range"
+    UNKNOWN_LINE = "unknown-line"
+    UNKNOWN_TRANSACTION = "unknown-transaction"
+    ILLEGAL_MOVE = "illegal-move"
+    SEQUENCE_GAP = "sequence-gap"
+    EXTERNALLY_RESERVED = "externally-reserved"
+    SOFT_RESERVATION_MISSING = "soft-reservation-missing"
+    LIMIT_REACHED = "limit-reached"
 
 
 class Shortage(msgspec.Struct, frozen=True):

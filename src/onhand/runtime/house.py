@@ -23,16 +23,26 @@ from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.side import ErpSide, erp_side
 from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSettings
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.desk import OrderDesk, open_desk
+from onhand.service.workflow.handing import Handing
+from onhand.service.workflow.item_reading import ItemReading
+from onhand.service.workflow.items import InventoryItems
+from onhand.service.workflow.purchasing import Purchasing
 from onhand.service.workflow.rates import Rates
+from onhand.service.workflow.receptions import Receptions
+from onhand.service.workflow.surroundings import Gathering
+from onhand.service.workflow.transactions import Transactions
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.embedded import EmbeddedServer, EmbeddedServerError, reachable_data_directory
+from onhand.storage.postgres.items import PostgresItems
 from onhand.storage.postgres.pool import Database, open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
@@ -71,7 +81,13 @@ class House:
     jobs: Jobs
     auditor: Auditor
     access: Access
+    erp: ErpSide
     rates: Rates
+    items: InventoryItems
+    transactions: Transactions
+    purchasing: Purchasing
+    receptions: Receptions
+    orders: OrderDesk
     metrics: Metrics
 
 
@@ -198,6 +214,20 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         drain_seconds=settings.shutdown_seconds,
     )
     documents = PostgresDocuments(pool)
+    rates = Rates(documents, batcher)
+    jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
+    rows = PostgresItems(pool)
+    orders = open_desk(
+        documents=documents,
+        reader=reader,
+        batcher=batcher,
+        environments=environments,
+        clock=clock,
+        exchange=rates,
+    )
+    around = Gathering(environments, orders.configurations, rates)
+    purchasing = Purchasing(documents, batcher)
+    handing = Handing(around, environments, purchasing, documents, batcher, orders.orders, clock)
     return House(
         settings=settings,
         url=url,
@@ -208,10 +238,18 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         environments=environments,
         batcher=batcher,
         queries=Queries(reader, environments, clock),
-        jobs=Jobs(reader, catalogue, batcher, environments, clock, probe=metrics),
+        jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
-        rates=Rates(documents, batcher),
+        rates=rates,
+        items=InventoryItems(
+            around, ItemReading(around, reader, documents, rows, clock), reader, batcher, jobs, clock
+        ),
+        transactions=Transactions(around, documents, rows),
+        purchasing=purchasing,
+        receptions=Receptions(around, purchasing, documents, batcher, handing),
+        orders=orders,
+        erp=erp_side(documents, reader, batcher, environments, clock),
         metrics=metrics,
     )
 

@@ -103,6 +103,7 @@ async def _running(house: House) -> AsyncIterator[None]:
     finally:
         await clockwork.stop()
         await house.jobs.stop()
+        await house.orders.background.stop()
         await house.batcher.stop()
 
 
@@ -140,7 +141,13 @@ def _services(settings: Settings, house: House) -> Services:
         jobs=house.jobs,
         auditor=house.auditor,
         access=house.access,
+        erp=house.erp,
         rates=house.rates,
+        items=house.items,
+        transactions=house.transactions,
+        purchasing=house.purchasing,
+        receptions=house.receptions,
+        orders=house.orders,
         reader=house.reader,
         clock=house.clock,
         metrics=metrics,

@@ -261,6 +261,17 @@ class Settings(BaseSettings):
         None, "Audience that tokens of the external issuer must name.", group="access"
     )
 
+    # The ERP -------------------------------------------------------------------------------------------------
+
+    erp_sync_seconds: int = _knob(
+        5,
+        "How often lines of the ERP that are due are looked for. When a line is due is a parameter of its environment.",
+        group="erp",
+        unit="seconds",
+        ge=1,
+        le=3_600,
+    )
+
     # Keeping -------------------------------------------------------------------------------------------------
 
     refusal_days: int = _knob(

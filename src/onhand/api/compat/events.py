@@ -30,6 +30,7 @@ from onhand.api.ids import new_id
 from onhand.api.services import Services
 from onhand.core.commands import AnyCommand, Reserve, Reverse, Unreserve
 from onhand.core.dimensions import fold, name_dimensions, reservation_node
+from onhand.core.erp.targets import measure_of
 from onhand.core.outcomes import Outcome, Rejected
 from onhand.core.rules import Rules
 from onhand.service.faults import Fault
@@ -144,7 +145,7 @@ async def find_product(rules: Rules, services: Services, body: UnreserveBody) ->
         return
     organization = fold(rules, body.organization_id.strip())
     async for key in services.reader.candidates(rules.environment, organization, node.key):
-        if translate.measure_of(rules, key, node, body.reservation_id) is not None:
+        if measure_of(rules, key, node, body.reservation_id) is not None:
             body.product_id = key.product
             return
 

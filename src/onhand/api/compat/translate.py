@@ -15,19 +15,18 @@ from onhand.api.compat.wire import Event, Numbers, OnHandBody, ReserveBody, SetO
 from onhand.core.commands import ANYONE, ChangeOnHand, Kind, Owner, Reserve, Reverse, SetOnHand, Unreserve
 from onhand.core.dimensions import (
     TEXT_MAX,
-    fold,
     name_dimensions,
     on_hand_position,
     reservation_node,
     text_problem,
 )
-from onhand.core.keys import Position, ProductKey, product_key, reservation_id
+from onhand.core.erp.figures import ERP_SOURCE
+from onhand.core.erp.targets import Subject, measure_of
+from onhand.core.erp.targets import subject as subject_of
+from onhand.core.keys import Position, reservation_id
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.quantities import QuantityError, parse
 from onhand.core.rules import Rules
-
-ERP_SOURCE: Final = "fno"
-"""Data source that belongs to the ERP: no caller of the public calls changes it (specification 1.3)."""
 
 ID_MAX: Final = 200
 """Characters of an event id."""
@@ -44,14 +43,6 @@ class Asker(NamedTuple):
 
     client: str
     id: str
-
-
-class Subject(NamedTuple):
-    """The product a command is about, and the spelling the caller used."""
-
-    key: ProductKey
-    organization: str
-    product: str
 
 
 def on_hand(
@@ -220,15 +211,7 @@ def product(rules: Rules, body: Event, asker: Asker) -> Subject | Rejected:
         return Rejected(
             Reason.INVALID_VALUE, f"The id has {len(asker.id)} characters; at most {ID_MAX} are allowed."
         )
-    organization, name = (body.organization_id or "").strip(), (body.product_id or "").strip()
-    for field, value in (("organizationId", organization), ("productId", name)):
-        if not value:
-            return Rejected(Reason.INVALID_VALUE, f"{field} is missing.")
-        problem = text_problem(value)
-        if problem:
-            return Rejected(Reason.INVALID_VALUE, f"{field} is refused: {problem}.")
-    key = product_key(rules.environment, fold(rules, organization), fold(rules, name))
-    return Subject(key, organization, name)
+    return subject_of(rules, body.organization_id or "", body.product_id or "")
 
 
 def measure_id(rules: Rules, source: str | None, name: str | None, *, erp: bool = False) -> int | Rejected:
@@ -319,17 +302,6 @@ def life(
     if not (ttl_seconds.is_finite() and 0 < ttl_seconds <= TTL_MAX_S):
         return Rejected(Reason.INVALID_VALUE, f"ttlSeconds must be above zero and at most {TTL_MAX_S}.")
     return None, max(1, int(ttl_seconds * 1_000_000))
-
-
-def measure_of(rules: Rules, key: ProductKey, node: Position, wanted: str) -> int | None:
-    """The measure whose reservation id at the node is `wanted`; None when there is none."""
-    plain = wanted.strip().lower().replace("-", "")
-    if len(plain) != 32:
-        return None
-    for measure in (*rules.mapped, *(other for other in rules.names if other not in rules.mapped)):
-        if reservation_id(key, node.key, rules.names[measure], hyphens=False) == plain:
-            return measure
-    return None
 
 
 def reservation_id_of(rules: Rules, command: Reserve | Reverse | Unreserve) -> str:

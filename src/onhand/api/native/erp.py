@@ -13,22 +13,22 @@ from typing import Final
 
 import msgspec
 
-from onhand.api.compat import fingerprints, translate
-from onhand.api.compat.translate import ERP_SOURCE, Asker
+from onhand.api.compat import translate
+from onhand.api.compat.translate import Asker
 from onhand.api.compat.wire import OnHandBody
 from onhand.api.exchange import Call, Reply, json_reply
 from onhand.api.native.reading import decode
 from onhand.api.native.wire import ErpAnswer, ErpEvent, ErpOffset, ErpResult, OffsetResult
 from onhand.api.problems import FAULTS, EdgeProblem
 from onhand.api.services import Services
-from onhand.core import keys
 from onhand.core.commands import Group, GroupMember, Kind, Offset
-from onhand.core.dimensions import name_dimensions, reservation_node
-from onhand.core.keys import Position
+from onhand.core.erp import targets
+from onhand.core.erp.figures import ERP_SOURCE
+from onhand.core.erp.targets import HoldFacts, Mismatch
+from onhand.core.fingerprints import digest
 from onhand.core.outcomes import GroupOutcome, Outcome, Reason, Rejected, Replayed
 from onhand.core.quantities import to_decimal
 from onhand.core.rules import Rules
-from onhand.ports import HoldRow
 from onhand.service.faults import Fault
 
 OFFSETS_MAX: Final = 512
@@ -62,14 +62,9 @@ async def _submit(rules: Rules, services: Services, maker: EventMaker) -> ErpRes
         return maker.result(fault)
 
 
-async def _holds(call: Call, services: Services, events: list[ErpEvent]) -> dict[str, HoldRow]:
+async def _holds(call: Call, services: Services, events: list[ErpEvent]) -> dict[str, HoldFacts]:
     wanted = {offset.hold_id for event in events for offset in event.offsets if offset.hold_id}
-    found = {}
-    for hold_id in sorted(wanted):
-        row = await services.queries.hold(call.environment, hold_id)
-        if row is not None:
-            found[hold_id] = row
-    return found
+    return await services.erp.holds.facts(call.of.environment, wanted)
 
 
 @dataclass
@@ -78,7 +73,7 @@ class EventMaker:
 
     event: ErpEvent
     client: str
-    holds: dict[str, HoldRow]
+    holds: dict[str, HoldFacts]
 
     def __post_init__(self) -> None:
         """Nothing is left out before the group was made."""
@@ -103,7 +98,7 @@ class EventMaker:
             change = translate.on_hand(rules, body, asker, Kind.ERP)
             if isinstance(change, Rejected):
                 return change
-            offsets = fingerprints.digest(change.fingerprint, msgspec.to_builtins(event.offsets))
+            offsets = digest(change.fingerprint, msgspec.to_builtins(event.offsets))
             commands.append(msgspec.structs.replace(change, fingerprint=offsets))
         for number, offset in enumerate(event.offsets):
             made = self._offset(rules, body, number, offset)
@@ -132,19 +127,19 @@ class EventMaker:
             return Rejected(Reason.INVALID_QUANTITY, "The quantity of an offset must be above zero.")
         own = offset.dimensions is not None
         source = offset.dimension_data_source if own else body.dimension_data_source
-        node = _projected(rules, (offset.dimensions if own else body.dimensions) or {}, source)
+        node = targets.projected(rules, (offset.dimensions if own else body.dimensions) or {}, source)
         if isinstance(node, Rejected):
             return node
         target = (
-            self._hold(rules, subject, node, offset)
+            targets.by_hold(rules, subject, node, offset.hold_id, self.holds.get(offset.hold_id))
             if offset.hold_id
-            else _shared(rules, subject, node, offset)
+            else targets.by_reservation(rules, subject, node, offset.reservation_id or "")
         )
-        if isinstance(target, Rejected):
-            return target
+        if isinstance(target, Mismatch):
+            return target.why
         return Offset(
             id=asker.id,
-            fingerprint=fingerprints.digest(
+            fingerprint=digest(
                 "offset", offset.hold_id, offset.reservation_id, quantity, subject.key.product, node.key
             ),
             caller=self.client,
@@ -152,33 +147,12 @@ class EventMaker:
             organization_shown=subject.organization,
             product_shown=subject.product,
             position=node,
-            measure=target[0],
+            measure=target.measure,
             quantity=quantity,
-            hold=target[1],
+            hold=target.hold,
             reservation_id=offset.reservation_id or "",
             reason=f"{ERP_SOURCE} {self.event.id}"[:200],
         )
-
-    def _hold(
-        self, rules: Rules, subject: translate.Subject, node: Position, offset: ErpOffset
-    ) -> tuple[int, int] | Rejected:
-        hold_id = offset.hold_id or ""
-        parsed = keys.parse_hold_id(hold_id)
-        row = self.holds.get(hold_id)
-        if parsed is None or row is None:
-            return Rejected(Reason.UNKNOWN_HOLD, f"This environment has no reservation {hold_id[:100]!r}.")
-        if parsed[0] != subject.key.k:
-            return Rejected(
-                Reason.RESERVATION_MISMATCH,
-                f"The reservation is of product {row.product!r}, the event of another.",
-            )
-        held_at = _projected(rules, dict(row.dimensions), None)
-        if isinstance(held_at, Rejected) or held_at.key != node.key:
-            where = "elsewhere" if isinstance(held_at, Rejected) else f"at {held_at.key!r}"
-            return Rejected(
-                Reason.RESERVATION_MISMATCH, f"Reserved {where}, moved at {node.key!r}: nothing is offset."
-            )
-        return row.measure, parsed[2]
 
     def _id(self, number: int) -> str:
         return self.event.offsets[number].id or f"{self.event.id.strip()}/{number}"
@@ -223,23 +197,3 @@ class EventMaker:
                     result.surplus = to_decimal(accepted.surplus)
             results.append(result)
         return ErpResult(id=self.event.id, accepted=True, replayed=replayed, offsets=results)
-
-
-def _shared(
-    rules: Rules, subject: translate.Subject, node: Position, offset: ErpOffset
-) -> tuple[int, None] | Rejected:
-    measure = translate.measure_of(rules, subject.key, node, offset.reservation_id or "")
-    if measure is None:
-        return Rejected(
-            Reason.RESERVATION_MISMATCH,
-            f"The reservation id is not that of {node.key!r}, where the stock moved: nothing is offset.",
-        )
-    return measure, None
-
-
-def _projected(rules: Rules, dimensions: dict[str, str], source: str | None) -> Position | Rejected:
-    """The reservation node of a line: dimensions that cannot be reserved are dropped (decisions 23)."""
-    named = name_dimensions(rules, dimensions, source)
-    if isinstance(named, Rejected):
-        return named
-    return reservation_node(rules, tuple(pair for pair in named if pair[0] in rules.reservation_dimensions))

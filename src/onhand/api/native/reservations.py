@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from onhand.api.compat import fingerprints, translate
+from onhand.api.compat import translate
 from onhand.api.compat.envelopes import moment
 from onhand.api.compat.translate import Asker
 from onhand.api.compat.wire import ReserveBody
@@ -29,6 +29,7 @@ from onhand.api.services import Services
 from onhand.core import keys
 from onhand.core.commands import AnyCommand, ExtendHold, ReleaseHold, Reserve
 from onhand.core.dimensions import OUTPUT
+from onhand.core.fingerprints import digest
 from onhand.core.keys import Dimensions, ProductKey
 from onhand.core.outcomes import Accepted, Outcome, Reason, Rejected, Replayed
 from onhand.core.quantities import to_decimal
@@ -150,9 +151,7 @@ async def extend(call: Call, services: Services) -> Reply:
     def make(key: ProductKey, number: int) -> AnyCommand:
         return ExtendHold(
             id=idempotency_key(call),
-            fingerprint=fingerprints.digest(
-                "extend", call.parameters["holdId"], request.expires_at, request.ttl_seconds
-            ),
+            fingerprint=digest("extend", call.parameters["holdId"], request.expires_at, request.ttl_seconds),
             caller=call.principal.client_id,
             product=key,
             hold=number,
@@ -179,7 +178,7 @@ async def _release(call: Call, services: Services, request: ReleaseRequest) -> R
     def make(key: ProductKey, number: int) -> AnyCommand:
         return ReleaseHold(
             id=idempotency_key(call),
-            fingerprint=fingerprints.digest("release", call.parameters["holdId"], quantity, request.reason),
+            fingerprint=digest("release", call.parameters["holdId"], quantity, request.reason),
             caller=call.principal.client_id,
             product=key,
             hold=number,

@@ -161,6 +161,18 @@ class PostgresReader:
         row = await self._hold(environment, hold_id)
         return None if row is None else _hold(row, now_us)
 
+    async def holds_named(self, environment: int, hold_ids: Sequence[str], now_us: int) -> list[HoldRow]:
+        """Those of these holds that exist, in no order; one round trip."""
+        parsed = [
+            one for one in map(parse_hold_id, hold_ids) if one and all(BOTTOM <= part <= TOP for part in one)
+        ]
+        if not parsed:
+            return []
+        columns = [list(column) for column in zip(*parsed, strict=True)]
+        with faults():
+            rows = await self._pool.fetch(query("holds_named"), *columns, environment)
+        return [_hold(row, now_us) for row in rows]
+
     async def hold_product(self, environment: int, hold_id: str) -> ProductKey | None:
         """The product that a hold belongs to."""
         row = await self._hold(environment, hold_id)

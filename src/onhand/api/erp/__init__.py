@@ -1,0 +1,1 @@
+"""The ERP side over HTTP: bodies, and one handler for each operation."""

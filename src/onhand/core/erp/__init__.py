@@ -1,0 +1,1 @@
+"""The ERP's side of stock: lines, their statuses, the figures they move and the reservations they offset. Pure."""

@@ -1,0 +1,1 @@
+"""The ERP side at work: messages taken, lines posted, snapshots compared."""
