@@ -27,6 +27,7 @@ from onhand.core.orders.addresses import Address, resolve
 from onhand.core.orders.entities import to_stored
 from onhand.core.orders.identity import Identity
 from onhand.core.orders.ledger import item_of
+from onhand.core.orders.marking import followed
 from onhand.core.orders.model import Order
 from onhand.core.orders.moves import Applied, ItemRef, Move
 from onhand.core.orders.part import Part, Untouched
@@ -110,7 +111,8 @@ class Application:
         if concluded.documents[0].version != stored.version:
             return Rejected(Reason.STALE_DOCUMENT, "The order changed meanwhile; nothing was done.")
         found = dict(zip(self._documents, concluded.documents, strict=True))
-        work = Working(self._around, stored.record, stored.key, concluded, found)
+        opened = followed(stored.record, self._commands, concluded)
+        work = Working(self._around, opened, stored.key, concluded, found)
         applied: list[Applied] = []
         at = len(self._commands)
         for part in self._parts:

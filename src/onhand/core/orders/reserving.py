@@ -324,6 +324,7 @@ def giving_back(  # noqa: PLR0913 - what, where, for whom
         position=address.node,
         measure=around.reserved_measure,
         quantity=scaled(quantity),
+        unattributed=True,
         reason=around.step,
     )
 
