@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
     from onhand.service.workflow.desk import OrderDesk
+    from onhand.service.workflow.items import InventoryItems
     from onhand.service.workflow.rates import Rates
+    from onhand.service.workflow.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Services:
     access: Access
     erp: ErpSide
     rates: Rates
+    items: InventoryItems
+    transactions: Transactions
     orders: OrderDesk
     reader: Reader
     clock: Clock

@@ -143,6 +143,8 @@ def _services(settings: Settings, house: House) -> Services:
         access=house.access,
         erp=house.erp,
         rates=house.rates,
+        items=house.items,
+        transactions=house.transactions,
         orders=house.orders,
         reader=house.reader,
         clock=house.clock,

@@ -14,7 +14,8 @@ from onhand.core.orders.lines import read_order, show_order
 from onhand.core.orders.queries import OrderQuery, read_strictly
 from onhand.core.orders.refusals import Code, Refused
 from onhand.core.orders.requests import StatusUpdate
-from onhand.service.workflow.orders import Mode, no_order
+from onhand.service.workflow.bulk import Mode
+from onhand.service.workflow.orders import no_order
 
 MODES: Final = ("add", "import", "upsert")
 IDS_MAX: Final = 1_000
@@ -57,7 +58,7 @@ async def bulk(call: Call, services: Services) -> Reply:
         raise EdgeProblem(400, Code.VALIDATION_FAILED, "An import runs no workflow. Use mode=upsert.")
     items = _listed(answers.body(call), services.limits.items_max)
     orders = [read_order(one) for one in items]
-    results = await services.orders.orders.bulk(
+    results = await services.orders.bulk.apply(
         call.environment, orders, cast("Mode", mode), reading.actor(call), runs=runs
     )
     shown = [

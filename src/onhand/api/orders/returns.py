@@ -17,7 +17,7 @@ async def create(call: Call, services: Services) -> Reply:
     request = reading.read_loosely(ReturnRequest, answers.body(call))
     if isinstance(request, Refused):
         return answers.refused(request)
-    done = await services.orders.parts.create_return(
+    done = await services.orders.returns.create(
         call.environment,
         call.parameters["orderId"],
         request,
@@ -32,7 +32,7 @@ async def status(call: Call, services: Services) -> Reply:
     request = read_strictly(ReturnStatusRequest, answers.body(call))
     if isinstance(request, Refused):
         return answers.refused(request)
-    done = await services.orders.parts.return_status(
+    done = await services.orders.returns.status(
         call.environment,
         call.parameters["orderId"],
         call.parameters["returnId"],
@@ -45,7 +45,7 @@ async def status(call: Call, services: Services) -> Reply:
 
 async def patch(call: Call, services: Services) -> Reply:
     """PATCH `/orders/{orderId}/returns/{returnId}`: runs nothing."""
-    done = await services.orders.parts.patch_return(
+    done = await services.orders.returns.patch(
         call.environment,
         call.parameters["orderId"],
         call.parameters["returnId"],

@@ -20,6 +20,9 @@ from onhand.core.orders.moves import ZERO, Adopt, ItemRef, LineRef, Move, Releas
 from onhand.core.orders.record import LedgerRow, OrderRecord
 from onhand.core.orders.refusals import Code, Refused
 
+Following = Release | Relocate | Reserve | SplitRow
+"""Moves by which a reservation follows its line."""
+
 POS = "Pos"
 """Order type whose shipments without a warehouse leave the selling store (A9)."""
 
@@ -61,17 +64,15 @@ def moves_of_change(
         )
     }
     moves: list[Move] = []
+    taken: set[LineRef] = set()
     for row in record.rows:
         found = _of_row(record, row, after, there, before.get(row.line, ZERO), splits)
         if isinstance(found, Refused):
             return found
-        taken = {move.target for move in moves if isinstance(move, SplitRow)}
-        taken |= {move.line for move in moves if isinstance(move, Reserve)}
-        if any(
-            (move.target if isinstance(move, SplitRow) else getattr(move, "line", None)) in taken
-            for move in found
-        ):
+        goals = {move.target if isinstance(move, SplitRow) else move.line for move in found}
+        if goals & taken:
             return _scattered(row)
+        taken |= goals
         moves.extend(found)
     known = set() if record.order is None else {line.line_item_id for line in _every_line(record.order)}
     moves += _adoptions(after, known, {row.line for row in record.rows})
@@ -85,7 +86,7 @@ def _of_row(  # noqa: PLR0913 - a row and everything that decides about it
     there: dict[LineRef, _Part],
     before: Decimal,
     splits: Sequence[Split],
-) -> list[Move] | Refused:
+) -> list[Following] | Refused:
     home = there.get(row.line)
     shrunk = home is None or home.came < ZERO
     targets = [
@@ -114,7 +115,7 @@ def _of_row(  # noqa: PLR0913 - a row and everything that decides about it
 
 def _away(
     record: OrderRecord, row: LedgerRow, after: Order, targets: list[_Part], quantity: Decimal
-) -> list[Move]:
+) -> list[Following]:
     """So much of the reservation leaves its shipment: for another one, or for none."""
     for part in targets:
         item = item_of_line(after, part.shipment, part.found)
@@ -131,7 +132,7 @@ def _share(row: LedgerRow, part: _Part, splits: Sequence[Split]) -> Decimal:
     return min(part.came, row.remaining)
 
 
-def _at_home(row: LedgerRow, after: Order, home: _Part) -> list[Move]:
+def _at_home(row: LedgerRow, after: Order, home: _Part) -> list[Following]:
     """The line stays in its shipment, which may stand for another item now."""
     item = item_of_line(after, home.shipment, home.found)
     if item is None:
@@ -143,18 +144,20 @@ def _at_home(row: LedgerRow, after: Order, home: _Part) -> list[Move]:
 
 def _handed(
     record: OrderRecord, row: LedgerRow, line: LineRef, item: ItemRef, quantity: Decimal
-) -> list[Move]:
+) -> list[Following]:
     """A part of the reservation goes to a line in another shipment; the sum does not change.
 
-    One move a row: each is planned from the row as it was read.
+    A row is planned from as it was read, so it takes part in one such move.
     """
     if quantity <= ZERO:
         return []
     old = record.row(line)
-    whole = quantity == row.remaining
-    free = old is None or not old.hold_id or (whole and old.remaining <= ZERO)
-    if free and _same_item(item, _item(row)):
-        return [SplitRow(line=row.line, target=line, quantity=quantity)]
+    split = SplitRow(line=row.line, target=line, quantity=quantity)
+    if not _same_item(item, _item(row)):
+        if old is None:
+            return [split, Relocate(line=line, source=_item(row), target=item)]
+    elif old is None or not old.hold_id or (quantity == row.remaining and old.remaining <= ZERO):
+        return [split]
     return [_released(row, quantity), Reserve(line=line, item=item, quantity=quantity)]
 
 

@@ -27,7 +27,10 @@ TYPES: Final[Mapping[Kind, str]] = {
     Kind.EXPIRE: "Unreserve",
     Kind.OFFSET: "Unreserve",
     Kind.SET: "AbsoluteUpdate",
+    Kind.LOWER: "Unreserve",
+    Kind.TOP_UP: "Reserve",
     Kind.CLEAR: "RecalculateReserved",
+    Kind.SETTLE: "RecalculateReserved",
 }
 """Transaction type of a command; of every other one it is an adjustment."""
 

@@ -9,11 +9,13 @@ from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.workflow.adopting import Adopting
 from onhand.service.workflow.background import Background
+from onhand.service.workflow.bulk import BulkOrders
 from onhand.service.workflow.carrying_out import CarryingOut
 from onhand.service.workflow.configurations import Configurations
 from onhand.service.workflow.leading import Leading
 from onhand.service.workflow.numbering import Numbering
 from onhand.service.workflow.order_parts import OrderParts
+from onhand.service.workflow.order_returns import OrderReturns
 from onhand.service.workflow.orders import Orders
 from onhand.service.workflow.overdue import Overdue
 from onhand.service.workflow.recalculating import Recalculating
@@ -30,6 +32,8 @@ class OrderDesk:
 
     orders: Orders
     parts: OrderParts
+    returns: OrderReturns
+    bulk: BulkOrders
     searching: Searching
     workflow: Runs
     overdue: Overdue
@@ -55,9 +59,12 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
     background = Background()
     runs = Runs(saving, clock, around, leading, background)
     orders = Orders(saving, around, environments, Numbering(batcher), Adopting(reader, clock), runs)
+    parts = OrderParts(orders, around)
     return OrderDesk(
         orders=orders,
-        parts=OrderParts(orders, around),
+        parts=parts,
+        returns=OrderReturns(orders, parts, around),
+        bulk=BulkOrders(orders, saving, environments),
         searching=Searching(documents, environments),
         workflow=runs,
         overdue=Overdue(documents, environments, clock, leading, runs),

@@ -1,10 +1,9 @@
-"""Changes of parts of an order: lines, shipments, returns, reductions taken back (order specification 8.2)."""
+"""Changes of parts of an order: lines, shipments, reductions taken back (order specification 8.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 from typing import Final
 
 import msgspec
@@ -21,7 +20,6 @@ from onhand.core.orders.parting import Parted, Reduced
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.refusals import Code, Refused
 from onhand.core.orders.requests import LinesUpdate, ShipmentInfo, StatusUpdate
-from onhand.core.orders.returning import ReturnRequest, ReturnStatusRequest
 from onhand.core.orders.splitting import cancelled, status_after, update_lines
 from onhand.service.faults import Fault
 from onhand.service.workflow.engine import RunAnswer
@@ -221,76 +219,7 @@ class OrderParts:
         entry = Entry(message="Lines were moved to other shipments.", category=Category.UPDATED)
         return await self._orders.edit(environment_id, order_id, edit, entry, actor, expected=expected)
 
-    # Returns and reversals ---------------------------------------------------------------------------------
-
-    async def create_return(
-        self,
-        environment_id: str,
-        order_id: str,
-        request: ReturnRequest,
-        actor: Actor,
-        expected: str | None,
-    ) -> RunAnswer | Refused:
-        """Register a return. With a status in the request, the return enters it and its workflow runs."""
-        around = await self._around(environment_id, actor.user, actor.user_id)
-        settings = around.workflows.settings.return_settings
-
-        def make(stored: Stored, now: datetime) -> Change | Refused:
-            before = stored.record.order
-            if before is None:
-                return no_order(order_id)
-            done = statuses.writable(before) or returning.registered(before, request, settings, now)
-            if isinstance(done, Refused):
-                return done
-            after, form = done
-            entry = Entry(
-                message=f"Return {form.return_id} was registered.",
-                category=Category.ADDED,
-                properties={"returnId": form.return_id},
-            )
-            change = sized(after, entry)
-            if isinstance(change, Refused) or not request.status:
-                return change
-            update = StatusUpdate(status=request.status, return_id=form.return_id, user_id=request.user_id)
-            return self._orders.begun(around.workflows, change, after, update, now, actor, enforced=True)
-
-        return await self._orders.apply(environment_id, order_id, make, actor, expected)
-
-    async def return_status(  # noqa: PLR0913 - what enters which status
-        self,
-        environment_id: str,
-        order_id: str,
-        return_id: str,
-        request: ReturnStatusRequest,
-        actor: Actor,
-        expected: str | None,
-    ) -> RunAnswer | Refused:
-        """A return enters a status, and its workflow runs."""
-        update = StatusUpdate(
-            status=request.status,
-            return_id=return_id,
-            skip_run_workflow=request.skip_run_workflow,
-            user_id=request.user_id,
-        )
-        return await self.status(environment_id, order_id, update, actor, expected)
-
-    async def patch_return(  # noqa: PLR0913 - what is changed
-        self,
-        environment_id: str,
-        order_id: str,
-        return_id: str,
-        value: Json,
-        actor: Actor,
-        expected: str | None,
-    ) -> Order | Refused:
-        """Change properties of a return; runs nothing."""
-        edit = partial(_patched_return, return_id, value)
-        entry = Entry(
-            message=f"Return {return_id} was changed.",
-            category=Category.UPDATED,
-            properties={"returnId": return_id},
-        )
-        return await self._orders.edit(environment_id, order_id, edit, entry, actor, expected=expected)
+    # Reversals ---------------------------------------------------------------------------------
 
     async def reverse(
         self,
@@ -380,10 +309,6 @@ def _followed(change: Change, workflows: Workflows, parted: Parted) -> Change:
         return change
     status = status_after(after, order_type, delivered=parted.delivered)
     return msgspec.structs.replace(change, after=msgspec.structs.replace(after, status=status))
-
-
-def _patched_return(return_id: str, value: Json, order: Order, now: datetime) -> Order | Refused:
-    return returning.patched_return(order, return_id, value, now)
 
 
 def _reversals(record: OrderRecord, request: ReverseRequest) -> list[Move] | Refused:

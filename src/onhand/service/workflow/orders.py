@@ -6,12 +6,11 @@ replaced. Where a workflow is to run, its run begins in that same group, and is 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID, uuid4, uuid5
 
 import msgspec
@@ -31,18 +30,12 @@ from onhand.core.orders.requests import StatusUpdate
 from onhand.core.orders.working import Surroundings
 from onhand.core.rules import Rules
 from onhand.service.environments import Environments
-from onhand.service.faults import Fault
 from onhand.service.workflow.adopting import Adopting
 from onhand.service.workflow.engine import RunAnswer, Workflow
 from onhand.service.workflow.numbering import Numbering
 from onhand.service.workflow.saving import Around, Change, Make, Plan, Saving
 from onhand.service.workflow.searching import shown
 
-Mode = Literal["add", "import", "upsert"]
-"""Of a bulk: never overwrites and runs workflows; overwrites and runs none; overwrites and may run them."""
-
-AT_ONCE: Final = 8
-"""Orders of one bulk that are worked on at the same time."""
 _IDS: Final = UUID("0b6a3f0e-94c5-5c0e-8a3e-6f1d2f4b7c90")
 """Namespace of order ids that are made from an idempotency key."""
 
@@ -59,14 +52,6 @@ class Created(msgspec.Struct, frozen=True):
 
     order: Order
     replayed: bool = False
-
-
-class BulkResult(msgspec.Struct, frozen=True):
-    """What became of one order of a bulk."""
-
-    order_id: str
-    outcome: Literal["created", "updated"] | Refused | Fault
-    version_id: str = ""
 
 
 def mark_of(client: str, key: str, body: bytes) -> Mark:
@@ -100,12 +85,12 @@ class Orders:
     ) -> Created | Refused:
         """A new order; the workflow of its initial status has run when this returns."""
         rules = await self._environments.current(environment_id)
-        order = await self._named(rules, order, mark)
+        order = await self.named(rules, order, mark)
         if mark is not None:
             found = await self._saving.stored(environment_id, order.id)
             if found.record.made_by.startswith(f"{mark.key}\x1f"):
                 return _replayed(found, mark)
-        done = await self._create(environment_id, order, actor, mark, runs=True)
+        done = await self.create_named(environment_id, order, actor, mark, runs=True)
         return done if isinstance(done, Refused) else Created(done.order)
 
     async def create_pos(
@@ -117,54 +102,7 @@ class Orders:
             return named
         return await self.create(environment_id, named, actor, mark)
 
-    async def bulk(
-        self, environment_id: str, orders: Sequence[Order | Refused], mode: Mode, actor: Actor, *, runs: bool
-    ) -> list[BulkResult]:
-        """Each order by itself, one result each, in order; of two with one id only the first is taken."""
-        gate = asyncio.Semaphore(AT_ONCE)
-        seen: set[str] = set()
-
-        async def one(order: Order | Refused, *, twice: bool) -> BulkResult:
-            if isinstance(order, Refused):
-                return BulkResult("", order)
-            if twice:
-                refusal = Refused(Code.DUPLICATE_ID, f"Order {order.id!r} is in the list twice.")
-                return BulkResult(order.id, refusal)
-            async with gate:
-                try:
-                    return await self._bulk_item(environment_id, order, mode, actor, runs=runs)
-                except Fault as fault:
-                    return BulkResult(order.id, fault)
-
-        tasks = []
-        for order in orders:
-            known = "" if isinstance(order, Refused) else order.id
-            tasks.append(one(order, twice=bool(known) and known in seen))
-            seen.add(known)
-        return list(await asyncio.gather(*tasks))
-
-    async def _bulk_item(
-        self, environment_id: str, order: Order, mode: Mode, actor: Actor, *, runs: bool
-    ) -> BulkResult:
-        rules = await self._environments.current(environment_id)
-        order = await self._named(rules, order, None)
-        if mode != "add":
-            stored = await self._saving.stored(environment_id, order.id)
-            if stored.record.order is not None:
-                replaced = await self.put(
-                    environment_id, order.id, order, actor, runs=runs, imported=mode == "import"
-                )
-                if isinstance(replaced, Refused):
-                    return BulkResult(order.id, replaced)
-                return BulkResult(order.id, "updated", replaced.order.version_id or "")
-        made = await self._create(
-            environment_id, order, actor, None, runs=mode == "add" or runs, imported=mode == "import"
-        )
-        if isinstance(made, Refused):
-            return BulkResult(order.id, made)
-        return BulkResult(order.id, "created", made.order.version_id or "")
-
-    async def _named(self, rules: Rules, order: Order, mark: Mark | None) -> Order:
+    async def named(self, rules: Rules, order: Order, mark: Mark | None) -> Order:
         """The order with an id and a number."""
         if not order.id:
             made = uuid4() if mark is None else uuid5(_IDS, f"{rules.environment}\x1f{mark.key}")
@@ -174,7 +112,7 @@ class Orders:
             order = msgspec.structs.replace(order, order_number=number)
         return order
 
-    async def _create(  # noqa: PLR0913 - who makes what, and how
+    async def create_named(  # noqa: PLR0913 - who makes what, and how
         self,
         environment_id: str,
         order: Order,
@@ -184,6 +122,7 @@ class Orders:
         runs: bool,
         imported: bool = False,
     ) -> RunAnswer | Refused:
+        """A new order that has its id and number; with `runs` the workflow of its initial status runs."""
         around = await self._around(environment_id, actor.user, actor.user_id)
         workflows = around.workflows
         category = Category.IMPORTED if imported else Category.CREATED
@@ -242,11 +181,10 @@ class Orders:
                 created=order.created or before.created,
             )
             after = prepared(wanted, workflows, now, imported=True)
+            if not (imported or runs or isinstance(after, Refused)):
+                after = _named_status(before, after, workflows)
             if isinstance(after, Refused):
                 return after
-            refusal = None if imported or runs else _status_refused(before, after, workflows)
-            if refusal is not None:
-                return refusal
             entry = Entry(message="The order was replaced.", category=category, previous_status=before.status)
             change = sized(after, entry)
             if not runs or isinstance(change, Refused):
@@ -274,9 +212,7 @@ class Orders:
                 return after
             if after.id != order_id:
                 return Refused(Code.VALIDATION_FAILED, "id cannot be changed.")
-            refusal = _status_refused(before, after, around.workflows)
-            if refusal is not None:
-                return refusal
+            after = _named_status(before, after, around.workflows)
             entry = Entry(
                 message="The order was changed.", category=Category.UPDATED, previous_status=before.status
             )
@@ -401,14 +337,19 @@ def _replayed(stored: Stored, mark: Mark) -> Created | Refused:
     return no_order(stored.key.id) if order is None else Created(order, replayed=True)
 
 
-def _status_refused(before: Order, after: Order, workflows: Workflows) -> Refused | None:
-    """Why an order that is changed without its workflow cannot have its new status."""
+def _named_status(before: Order, after: Order, workflows: Workflows) -> Order | Refused:
+    """The order that is changed without its workflow, its status as the type spells it; refused where it may not have it."""
     if same(before.status, after.status) and same(before.order_type, after.order_type):
-        return None
+        return after
     if same(after.status, DELETED) or same(after.status, QUEUED):
-        return None
+        return after
     order_type = statuses.resolve(workflows, after.order_type)
     if isinstance(order_type, Refused):
         return order_type
     wanted = statuses.target(order_type, after.status)
-    return wanted if isinstance(wanted, Refused) else statuses.allowed(order_type, before.status, wanted)
+    if isinstance(wanted, Refused):
+        return wanted
+    refusal = statuses.allowed(order_type, before.status, wanted)
+    if refusal is not None:
+        return refusal
+    return msgspec.structs.replace(after, order_type=order_type.name, status=wanted.name)

@@ -138,7 +138,7 @@ class Saving:
         """The stored order, or None when it has to be tried again."""
         writing = _Writing(stored, around.workflows, change, actor)
         application = Application(
-            around,
+            msgspec.structs.replace(around, event=f"change/{stored.version + 1}"),
             stored,
             moves,
             finish=writing.finish,

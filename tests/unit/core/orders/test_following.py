@@ -67,6 +67,10 @@ def test_a_line_that_moves_as_a_whole_takes_its_row_along() -> None:
 def test_a_line_that_moves_to_another_warehouse_is_reserved_there() -> None:
     after = order(shipment("S2", line("L1", 5), warehouse="WH2"))
     assert moves(BEFORE, after, row()) == [
+        SplitRow(line=S1, target=S2, quantity=Decimal(2)),
+        Relocate(line=S2, source=A1, target=A2),
+    ]
+    assert moves(BEFORE, after, row(), row("S2", reserved=0)) == [
         Release(line=S1, item=A1, quantity=Decimal(2)),
         Reserve(line=S2, item=A2, quantity=Decimal(2)),
     ]
