@@ -34,7 +34,14 @@ from onhand.core.orders.part import Part, Untouched
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.recounting import Emptying, Recalculating
 from onhand.core.orders.reducing import Reducing, Repairing, Restocking, Reversing
-from onhand.core.orders.reserving import Adopting, Releasing, Relocating, Reserving, Splitting
+from onhand.core.orders.reserving import (
+    Adopting,
+    FurtherReserving,
+    Releasing,
+    Relocating,
+    Reserving,
+    Splitting,
+)
 from onhand.core.orders.stocked import Stocked
 from onhand.core.orders.working import Note, Surroundings, Working
 from onhand.core.outcomes import Outcome, Reason, Rejected
@@ -150,6 +157,8 @@ class Application:
             return address
         match move:
             case m.Reserve():
+                if self._relocation_of(move) is not None:
+                    return FurtherReserving(move, address)
                 return Reserving(around, identity, record, move, address)
             case m.Release():
                 return Releasing(around, identity, record, move, address)
@@ -180,8 +189,27 @@ class Application:
             return source
         if isinstance(target, Rejected):
             return target
+        further = sum(
+            (
+                one.quantity
+                for one in self._moves
+                if isinstance(one, m.Reserve) and self._relocation_of(one) == move
+            ),
+            m.ZERO,
+        )
         split = self._split_before(move)
-        return Relocating(self._around, identity, self._stored.record, move, source, target, split)
+        return Relocating(self._around, identity, self._stored.record, move, source, target, split, further)
+
+    def _relocation_of(self, move: m.Reserve) -> m.Relocate | None:
+        """The relocation of this unit that brings the line to the item where more of it is reserved."""
+        row = self._stored.record.row(move.line)
+        moved = row is not None and row.remaining > 0
+        found = (
+            one
+            for one in self._moves
+            if isinstance(one, m.Relocate) and one.line == move.line and one.target == move.item
+        )
+        return next(found, None) if moved else None
 
     def _split_before(self, move: m.Relocate) -> m.SplitRow | None:
         """The split of this unit that makes the row which is relocated; its hold would have no number yet."""
