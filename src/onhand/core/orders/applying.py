@@ -141,7 +141,7 @@ class Application:
 
     # Parts -------------------------------------------------------------------------------------------------
 
-    def _part(self, move: Move) -> Part | Rejected:  # noqa: C901, PLR0911 - one case a move
+    def _part(self, move: Move) -> Part | Rejected:  # noqa: C901, PLR0911, PLR0912 - one case a move
         around, record = self._around, self._stored.record
         identity = Identity(self._stored.key)
         if isinstance(move, m.RepairCost):
