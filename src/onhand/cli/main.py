@@ -13,6 +13,7 @@ from onhand.cli import (
     demonstration,
     holds,
     loading,
+    orders,
     rates,
     service,
     stock,
@@ -47,6 +48,7 @@ app.command(rich_help_panel=WORK, context_settings={"ignore_unknown_options": Tr
 app.command(rich_help_panel=WORK)(stock.unreserve)
 app.add_typer(holds.app, name="holds", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(loading.load)
+app.add_typer(orders.app, name="orders", rich_help_panel=WORK)
 app.add_typer(rates.app, name="rates", rich_help_panel=WORK)
 app.add_typer(configuration.app, name="config", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(configuration.token)
