@@ -14,6 +14,8 @@ from onhand.service.environments import Environments
 from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import ErpLines
 from onhand.service.erp.parameters import ErpParameters
+from onhand.service.erp.snapshots import Snapshots
+from onhand.service.erp.soft import SoftReservations
 from onhand.service.erp.sync import ErpSync
 
 
@@ -25,6 +27,8 @@ class ErpSide:
     lines: ErpLines
     sync: ErpSync
     holds: Holds
+    soft: SoftReservations
+    snapshots: Snapshots
 
     async def tell(self, rules: Rules, messages: Sequence[Asked], source: str = "") -> Taken:
         """Take messages; in direct mode what they change is posted before the answer.
@@ -53,5 +57,9 @@ def erp_side(  # noqa: PLR0913 - its collaborators
     parameters = ErpParameters(documents, batcher, refresh_seconds=refresh_seconds)
     lines = ErpLines(documents, batcher, parameters)
     holds = Holds(reader, clock)
-    sync = ErpSync(documents, batcher, environments, clock, parameters=parameters, lines=lines, holds=holds)
-    return ErpSide(parameters=parameters, lines=lines, sync=sync, holds=holds)
+    soft = SoftReservations(documents, batcher, parameters=parameters, lines=lines, holds=holds)
+    sync = ErpSync(
+        documents, batcher, environments, clock, parameters=parameters, lines=lines, holds=holds, soft=soft
+    )
+    snapshots = Snapshots(documents, reader, batcher, clock, parameters=parameters, holds=holds)
+    return ErpSide(parameters=parameters, lines=lines, sync=sync, holds=holds, soft=soft, snapshots=snapshots)
