@@ -18,6 +18,7 @@ from onhand.cli import (
     service,
     stock,
     verification,
+    workflows,
 )
 from onhand.cli.exits import FAILURES, Exit, exit_of
 from onhand.cli.output import console
@@ -50,6 +51,7 @@ app.add_typer(holds.app, name="holds", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(loading.load)
 app.add_typer(orders.app, name="orders", rich_help_panel=WORK)
 app.add_typer(rates.app, name="rates", rich_help_panel=WORK)
+app.add_typer(workflows.app, name="workflows", rich_help_panel=WORK)
 app.add_typer(configuration.app, name="config", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(configuration.token)
 app.command(rich_help_panel=LOOK)(stock.movements)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from onhand.api.exchange import Call, Reply, json_reply
 from onhand.api.orders import answers
@@ -68,6 +69,8 @@ class Listed(msgspec.Struct, rename="camel"):
 
     result: list[Any]
     total_hits: int
+    version_id: str | UnsetType = UNSET
+    """Version of the whole configuration, which is also the `ETag`."""
 
 
 class SavedList(Listed):
@@ -216,7 +219,8 @@ async def put_inventory_settings(call: Call, services: Services) -> Reply:
 async def _list(call: Call, services: Services, kind: str) -> Reply:
     snapshot = await services.orders.configurations.current(call.of.environment)
     rows = [_row(one) for one in snapshot.of_kind(kind)]
-    return json_reply(Listed(result=rows, total_hits=len(rows)), headers=_etag(snapshot.version))
+    listed = Listed(result=rows, total_hits=len(rows), version_id=str(snapshot.version))
+    return json_reply(listed, headers=_etag(snapshot.version))
 
 
 async def _read(call: Call, services: Services, kind: str, name: str, default: Entity | None = None) -> Reply:
@@ -273,7 +277,12 @@ async def _put_all(
     if isinstance(saved, Refused):
         return answers.refused(saved)
     rows = [_row(one) for one in saved.snapshot.of_kind(kind)]
-    answer = SavedList(result=rows, total_hits=len(rows), lint_warnings=_shown(saved.warnings))
+    answer = SavedList(
+        result=rows,
+        total_hits=len(rows),
+        version_id=str(saved.snapshot.version),
+        lint_warnings=_shown(saved.warnings),
+    )
     return json_reply(answer, headers=_etag(saved.snapshot.version))
 
 
