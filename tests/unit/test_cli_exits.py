@@ -15,6 +15,7 @@ COMMANDS = [
     "environments delete", "clients list", "clients create", "clients disable", "clients rotate", "holds list",
     "holds release", "holds extend", "config show", "config validate", "config diff", "config apply",
     "config history", "config presets", "rates load", "rates list",
+    "erp resync", "erp sync", "erp failed", "erp lines",
 ]  # fmt: skip
 
 
