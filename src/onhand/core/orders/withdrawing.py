@@ -19,7 +19,7 @@ from onhand.core.orders.labels import shows_unbacked
 from onhand.core.orders.ledger import item_of as held_item
 from onhand.core.orders.lines import all_lines, with_lines
 from onhand.core.orders.model import Order, OrderLine, Shipment
-from onhand.core.orders.moves import ZERO, ItemRef, LineRef, Release
+from onhand.core.orders.moves import ZERO, ItemRef, LineRef, Move, Release, Reserve
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.statuses import is_completed, is_open
 
@@ -96,26 +96,22 @@ def losses(
     return lost
 
 
-def releases(lost: Sequence[tuple[Held, Decimal]]) -> tuple[Release, ...]:
-    """The moves that take it back."""
-    return tuple(Release(line=one.line, item=one.item, quantity=quantity) for one, quantity in lost)
+def moves_of(lost: Sequence[tuple[Held, Decimal]]) -> Iterator[Move]:
+    """The moves that take it back. What a line only showed is given up; what it keeps of it gets a hold."""
+    for one, quantity in lost:
+        yield Release(line=one.line, item=one.item, quantity=quantity if one.backed else one.quantity)
+        if not one.backed and quantity < one.quantity:
+            yield Reserve(line=one.line, item=one.item, quantity=one.quantity - quantity)
 
 
 def bereft(order: Order, lost: Sequence[tuple[Held, Decimal]], *, buys: bool) -> Order:
-    """The order after its lines lost so much; with `buys` a purchase order is to be placed for them."""
-    by_line = {one.line: (one, quantity) for one, quantity in lost}
+    """The order whose lines lost something; with `buys` a purchase order is to be placed for them."""
+    lines = {one.line for one, _ in lost}
 
     def change(shipment: Shipment, line: OrderLine) -> OrderLine:
-        found = by_line.get(LineRef(shipment.shipment_id, line.line_item_id))
-        if found is None:
+        if not buys or LineRef(shipment.shipment_id, line.line_item_id) not in lines:
             return line
-        changed = msgspec.structs.replace(line, create_purchase_order=buys or line.create_purchase_order)
-        if found[0].backed:
-            return changed
-        left = max(ZERO, line.reserved_inventory_quantity - found[1])
-        return msgspec.structs.replace(
-            changed, reserved_inventory=left > ZERO, reserved_inventory_quantity=left
-        )
+        return msgspec.structs.replace(line, create_purchase_order=True)
 
     return with_lines(order, change)
 

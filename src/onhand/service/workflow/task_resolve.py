@@ -128,7 +128,7 @@ class ResolveOverReserved:
             return Change(
                 after=withdrawing.bereft(order, taken, buys=buys),
                 entries=(entry,),
-                moves=withdrawing.releases(taken),
+                moves=tuple(withdrawing.moves_of(taken)),
             )
 
         saved = await self._saving.save(environment_id, order_id, make, actor=CLOCK)
