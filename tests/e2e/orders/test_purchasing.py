@@ -6,15 +6,13 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 
 from onhand.core.orders.arrivals import Receiving, moves_of
 from onhand.core.orders.configuration import OrderStatus, OrderType
-from onhand.core.orders.configured import Configured
 from onhand.core.orders.purchasing import ReceptionLine
 from onhand.core.outcomes import GroupOutcome
-from tests.e2e.orders.conftest import WAREHOUSES, configure
+from tests.e2e.orders.conftest import WAREHOUSES, configure, put
 from tests.e2e.orders.test_items import bulk, item, levels
 from tests.serving import Running, Tenant
 
@@ -180,17 +178,11 @@ async def test_goods_in_another_currency_without_a_rate_come_in_without_their_co
 
 async def with_orders(store: Tenant) -> None:
     """The order type Online with two statuses that run nothing."""
-    rules = await store.running.services.environments.current(store.environment)
     statuses = tuple(
         OrderStatus(name=name, order=n, workflow_steps=()) for n, name in enumerate(("New", "Ready"))
     )
     kind = OrderType(name="Online", order_statuses=statuses, default_order_type=True)
-
-    def edit(old: Configured) -> Configured:
-        return msgspec.structs.replace(old, order_types=(kind,))
-
-    done = await store.running.services.orders.configurations.change(rules, "order-type", "Online", edit)
-    assert isinstance(done, Configured)
+    await put(store, "order-types/Online", kind)
 
 
 async def ordered(store: Tenant, identity: str, quantity: int) -> None:
