@@ -31,6 +31,8 @@ _REFUSAL: Final = {
         }
     }
 }
+_INNER: Final = frozenset({"$extra"})
+"""Properties of the stored form alone; in a client's JSON what they hold stands beside the others."""
 _DECIMAL: Final = {"type": "string", "format": "decimal"}
 
 ABOUT: Final = (
@@ -160,6 +162,9 @@ def _plain(schema: Any) -> Any:  # noqa: ANN401 - a piece of JSON schema
         return schema
     if schema == _DECIMAL:
         return {"type": ["number", "string"]}
+    if isinstance(schema.get("properties"), dict):
+        known = {name: one for name, one in schema["properties"].items() if name not in _INNER}
+        schema = {**schema, "properties": known}
     return {key: _plain(value) for key, value in schema.items()}
 
 
