@@ -4,46 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 
-from onhand.core.orders.configuration import (
-    InventorySettings,
-    OrderSettings,
-    OrderStatus,
-    OrderType,
-    Warehouse,
-    WorkflowStep,
-)
-from onhand.core.orders.configured import Configured
+from onhand.core.orders.configuration import OrderStatus, OrderType, WorkflowStep
+from onhand.core.orders.entities import show
 from tests.e2e.orders.order_calls import Desk
 from tests.serving import Running, Tenant
 
 
 async def configure(tenant: Tenant, *warehouses: dict[str, Any], **settings: Any) -> None:
     """Warehouses, and inventory settings beside those that every test has."""
-    running = tenant.running
-    rules = await running.services.environments.current(tenant.environment)
-    inventory = InventorySettings(
-        **({"organization_id": "org", "default_product_cost_currency": "NOK"} | settings)
+    await save(
+        tenant,
+        "inventory-settings",
+        {"organizationId": "org", "defaultProductCostCurrency": "NOK"} | settings,
     )
-    sites = tuple(Warehouse(**one) for one in warehouses)
+    for one in warehouses:
+        await save(tenant, f"warehouses/{one['code']}", one)
 
-    def edit(old: Configured) -> Configured:
-        return msgspec.structs.replace(old, warehouses=sites, inventory=inventory)
 
-    done = await running.services.orders.configurations.change(rules, "warehouse", "all", edit)
-    assert isinstance(done, Configured), done
+async def save(tenant: Tenant, path: str, body: Any) -> None:
+    """Save a part of the workflow configuration, whatever it was before."""
+    answer = await tenant.native("PUT", path, body, If_Match="*")
+    assert answer.status_code == 200, answer.text
 
 
 WAREHOUSES = (
-    {"code": "WH1", "name": "First", "site_id": "1"},
+    {"code": "WH1", "name": "First", "siteId": "1"},
     {
         "code": "WH2",
-        "site_id": "1",
-        "location_id": "12",
-        "is_web_warehouse": True,
-        "available_on_markets": ("NOR",),
+        "siteId": "1",
+        "locationId": "12",
+        "isWebWarehouse": True,
+        "availableOnMarkets": ["NOR"],
     },
 )
 
@@ -101,16 +94,10 @@ TYPES = (
 async def desk(running: Running) -> Desk:
     shop = Desk(await running.environment("shop"))
     await shop.stock(10)
-    services = running.services
-    configured = Configured(
-        order_types=TYPES,
-        warehouses=tuple(
-            Warehouse(code=code, organization_id="org", site_id="1") for code in ("WH1", "WH2", "ST1")
-        ),
-        settings=OrderSettings(use_order_status_log=True),
-        inventory=InventorySettings(organization_id="org"),
-    )
-    rules = await services.environments.current("shop")
-    done = await services.orders.configurations.change(rules, "all", "", lambda _: configured)
-    assert isinstance(done, Configured), done
+    await save(shop.tenant, "inventory-settings", {"organizationId": "org"})
+    await save(shop.tenant, "order-settings", {"useOrderStatusLog": True})
+    for code in ("WH1", "WH2", "ST1"):
+        await save(shop.tenant, f"warehouses/{code}", {"code": code, "organizationId": "org", "siteId": "1"})
+    for one in TYPES:
+        await save(shop.tenant, f"order-types/{one.name}", show(one))
     return shop
