@@ -206,6 +206,14 @@ async def test_documents_are_versioned(house):
     assert (found.version, found.body) == (3, b"three")
 
 
+async def test_a_time_of_zero_is_a_time(house):
+    """Columns of nothing are left out; zero is not nothing."""
+    await write(house.store, DocumentWrite(ORDER, 0, b"1", due_at=0))
+    assert (await house.documents.document(ORDER)).due_at == 0
+    await do(house.store, wanting(A), lambda hand: hand.reserve(A, RED, PIECE, "h", expires_at=0))
+    assert (await look(house.store, wanting(A))).products[A].holds[1].expires_at == 0
+
+
 async def test_labels_and_times_of_a_document_are_kept(house):
     async def stored() -> tuple:
         row = await house.documents.document(ORDER)

@@ -14,8 +14,8 @@ COMMANDS = [
     "refusals", "version", "environments list", "environments create", "environments rename",
     "environments delete", "clients list", "clients create", "clients disable", "clients rotate", "holds list",
     "holds release", "holds extend", "config show", "config validate", "config diff", "config apply",
-    "config history", "config presets", "rates load", "rates list", "workflows list",
-    "workflows show", "workflows install",
+    "config history", "config presets", "rates load", "rates list", "workflows list", "workflows show",
+    "workflows install", "erp resync", "erp sync", "erp failed", "erp lines",
 ]  # fmt: skip
 
 

@@ -30,6 +30,7 @@ from onhand.core.orders.configuration import (
     Workflows,
     folded,
 )
+from onhand.core.orders.configured import Configured, configured, parts
 from onhand.core.orders.entities import Entity, stored_decoder, to_stored
 from onhand.core.orders.refusals import Code, Refused
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
@@ -58,6 +59,7 @@ SHAPES: Final[dict[str, type[Entity]]] = {
     ORDER_SETTINGS: OrderSettings,
     INVENTORY_SETTINGS: InventorySettings,
 }
+KINDS: Final = {shape: kind for kind, shape in SHAPES.items()}
 _DECODERS: Final = {kind: stored_decoder(shape) for kind, shape in SHAPES.items()}
 
 _PAGE: Final = 500
@@ -104,6 +106,9 @@ class Change(msgspec.Struct, frozen=True):
     """Version that it must have; None: any."""
 
 
+Edit = Callable[[Configured], Configured | Refused]
+"""Pure: the configuration as it shall be."""
+
 Plan = Callable[[Snapshot], Sequence[Change] | Refused]
 """Pure: the changes that are wanted, judged on the state that they would change."""
 
@@ -141,7 +146,7 @@ class Configurations:
         """
         return (await self.current(rules.environment)).workflows
 
-    async def change(self, rules: Rules, plan: Plan) -> Snapshot | Refused:
+    async def carry_out(self, rules: Rules, plan: Plan) -> Snapshot | Refused:
         """Carry out a plan, all of it or nothing. The answer is the state right after it.
 
         Raises:
@@ -164,6 +169,25 @@ class Configurations:
             if refusal.reason is not Reason.STALE_DOCUMENT:
                 return Refused(Code.VALIDATION_FAILED, refusal.message)
         raise Conflict("Too many changes of the workflow configuration at once. Nothing was recorded.")
+
+    async def change(
+        self, rules: Rules, kind: str, name: str, edit: Edit, expected: int | None = None
+    ) -> Configured | Refused:
+        """Change the configuration as one value, unchecked; `expected` is the version of the part of this kind and name.
+
+        Raises:
+            Fault: see `Batcher.submit`.
+        """
+
+        def plan(before: Snapshot) -> Sequence[Change] | Refused:
+            stale = Change(kind, name, None, expected)
+            if _is_stale(before, stale):
+                return _conflict(before, stale)
+            after = edit(configured(before.workflows))
+            return after if isinstance(after, Refused) else _differences(before, after)
+
+        after = await self.carry_out(rules, plan)
+        return after if isinstance(after, Refused) else configured(after.workflows)
 
     async def _version(self, environment: int) -> int:
         stamp = await self._documents.document(_key(environment, STAMP, SETTINGS_ID))
@@ -192,6 +216,18 @@ class Configurations:
         self._snapshots.move_to_end(environment)
         while len(self._snapshots) > _SNAPSHOTS_MAX:
             self._snapshots.popitem(last=False)
+
+
+def _differences(before: Snapshot, after: Configured) -> list[Change]:
+    """What makes one configuration of another."""
+    wanted = {(KINDS[type(value)], folded(name) or SETTINGS_ID): value for name, value in parts(after)}
+    gone = [Change(kind, name, None) for kind, name in before.parts if (kind, name) not in wanted]
+    changed = []
+    for (kind, name), value in wanted.items():
+        known = before.part(kind, name)
+        if known is None or known.value != value:
+            changed.append(Change(kind, name, value))
+    return [*changed, *gone]
 
 
 V = TypeVar("V", bound=Entity)

@@ -87,7 +87,7 @@ async def save(  # noqa: PLR0913 - what is saved, where, and from which version
         found[:] = findings(value, before.workflows, rules)
         return _refusal(found, WHAT[kind]) or (Change(kind, name, value, expected),)
 
-    after = await configurations.change(rules, plan)
+    after = await configurations.carry_out(rules, plan)
     if isinstance(after, Refused):
         return after
     stored = after.part(kind, name)
@@ -108,7 +108,7 @@ async def remove(
             return Refused(Code.NOT_FOUND, f"{WHAT[kind]} {name!r} does not exist.")
         return (Change(kind, name, None, expected),)
 
-    after = await configurations.change(rules, plan)
+    after = await configurations.carry_out(rules, plan)
     return after if isinstance(after, Refused) else None
 
 
@@ -135,7 +135,7 @@ async def replace_all(
         found[:] = _all_findings(values, before.workflows, rules, kind)
         return _refusal(found, "The list") or _changes(before, kind, values)
 
-    after = await configurations.change(rules, plan)
+    after = await configurations.carry_out(rules, plan)
     return after if isinstance(after, Refused) else SavedAll(after, _warnings(found))
 
 

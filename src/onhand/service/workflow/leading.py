@@ -145,7 +145,7 @@ class Leading:
             finish=ending.finish,
             extra=ending.extra,
             index=ending.index,
-            commands=marks(led, around, is_open=ending.is_open),
+            commands=marks(led.key, led.record, around, is_open=ending.is_open),
         )
         outcome = await self._batcher.submit(around.rules, application)
         refusal = outcome if isinstance(outcome, Rejected) else None

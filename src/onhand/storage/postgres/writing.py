@@ -154,7 +154,7 @@ class Columns:
                     row.caller,
                     row.expires_at,
                     row.closed_by,
-                    not row.counted,
+                    None if row.counted else True,
                 )
                 for row in self.decision.new_holds
             ],
@@ -283,7 +283,7 @@ class Columns:
                     key.id,
                     first[key],
                     last[key].version,
-                    key in deleted,
+                    key in deleted or None,
                     last[key].due_at,
                     "".join(label + LIST_END for label in last[key].labels),
                     b"" if last[key].delete else last[key].body,
@@ -305,7 +305,10 @@ def columns(width: int, rows: Sequence[tuple[object, ...]]) -> Columned:
 
 def sparse(table: Columned, *optional: int) -> Columned:
     """The columns of a table; an optional one that holds nothing but null or empty texts is left empty."""
-    return [() if at in optional and not any(column) else column for at, column in enumerate(table)]
+    return [
+        () if at in optional and not any(column) and 0 not in column else column
+        for at, column in enumerate(table)
+    ]
 
 
 def _id_order(row: NewId) -> tuple[int, int, str]:
