@@ -165,7 +165,8 @@ def _plain(schema: Any) -> Any:  # noqa: ANN401 - a piece of JSON schema
     if isinstance(schema.get("properties"), dict):
         known = {name: one for name, one in schema["properties"].items() if name not in _INNER}
         schema = {**schema, "properties": known}
-    return {key: _plain(value) for key, value in schema.items()}
+    # What entities keep beside the fields that are known here has no name of its own on the wire.
+    return {key: _plain(value) for key, value in schema.items() if key != "$extra"}
 
 
 def _identifier(route: Route) -> str:

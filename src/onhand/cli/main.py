@@ -14,6 +14,7 @@ from onhand.cli import (
     erp,
     holds,
     loading,
+    orders,
     rates,
     service,
     stock,
@@ -49,6 +50,7 @@ app.command(rich_help_panel=WORK, context_settings={"ignore_unknown_options": Tr
 app.command(rich_help_panel=WORK)(stock.unreserve)
 app.add_typer(holds.app, name="holds", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(loading.load)
+app.add_typer(orders.app, name="orders", rich_help_panel=WORK)
 app.add_typer(erp.app, name="erp", rich_help_panel=WORK)
 app.add_typer(rates.app, name="rates", rich_help_panel=WORK)
 app.add_typer(workflows.app, name="workflows", rich_help_panel=WORK)

@@ -2,41 +2,49 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from onhand.core.orders.configuration import OrderStatus, OrderType, WorkflowStep
-from onhand.core.orders.entities import show
+from onhand.core.orders import entities
+from onhand.core.orders.configuration import (
+    InventorySettings,
+    OrderSettings,
+    OrderStatus,
+    OrderType,
+    Warehouse,
+    WorkflowStep,
+)
+from onhand.core.orders.entities import Entity
 from tests.e2e.orders.order_calls import Desk
 from tests.serving import Running, Tenant
 
 
+async def put(tenant: Tenant, path: str, value: Entity) -> None:
+    """A part of the configuration, over HTTP."""
+    answer = await tenant.native("PUT", path, json.loads(entities.to_json(entities.show(value))))
+    assert answer.is_success, answer.text
+
+
 async def configure(tenant: Tenant, *warehouses: dict[str, Any], **settings: Any) -> None:
     """Warehouses, and inventory settings beside those that every test has."""
-    await save(
-        tenant,
-        "inventory-settings",
-        {"organizationId": "org", "defaultProductCostCurrency": "NOK"} | settings,
+    inventory = InventorySettings(
+        **({"organization_id": "org", "default_product_cost_currency": "NOK"} | settings)
     )
+    await put(tenant, "inventory-settings", inventory)
     for one in warehouses:
-        await save(tenant, f"warehouses/{one['code']}", one)
-
-
-async def save(tenant: Tenant, path: str, body: Any) -> None:
-    """Save a part of the workflow configuration, whatever it was before."""
-    answer = await tenant.native("PUT", path, body, If_Match="*")
-    assert answer.status_code == 200, answer.text
+        await put(tenant, f"warehouses/{one['code']}", Warehouse(**one))
 
 
 WAREHOUSES = (
-    {"code": "WH1", "name": "First", "siteId": "1"},
+    {"code": "WH1", "name": "First", "site_id": "1"},
     {
         "code": "WH2",
-        "siteId": "1",
-        "locationId": "12",
-        "isWebWarehouse": True,
-        "availableOnMarkets": ["NOR"],
+        "site_id": "1",
+        "location_id": "12",
+        "is_web_warehouse": True,
+        "available_on_markets": ("NOR",),
     },
 )
 
@@ -94,10 +102,8 @@ TYPES = (
 async def desk(running: Running) -> Desk:
     shop = Desk(await running.environment("shop"))
     await shop.stock(10)
-    await save(shop.tenant, "inventory-settings", {"organizationId": "org"})
-    await save(shop.tenant, "order-settings", {"useOrderStatusLog": True})
-    for code in ("WH1", "WH2", "ST1"):
-        await save(shop.tenant, f"warehouses/{code}", {"code": code, "organizationId": "org", "siteId": "1"})
+    await configure(shop.tenant, *({"code": code, "site_id": "1"} for code in ("WH1", "WH2", "ST1")))
+    await put(shop.tenant, "order-settings", OrderSettings(use_order_status_log=True))
     for one in TYPES:
-        await save(shop.tenant, f"order-types/{one.name}", show(one))
+        await put(shop.tenant, f"order-types/{one.name}", one)
     return shop

@@ -6,33 +6,40 @@ import random
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.e2e.orders.conftest import save
+from onhand.core.orders.configuration import OrderStatus, OrderType, WorkflowStep
+from onhand.core.orders.configured import Configured
 from tests.e2e.orders.test_items import bulk, item, levels, post
 from tests.e2e.orders.test_purchasing import purchase
 from tests.serving import Tenant
 
 STATUSES: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "New": (("IncreaseReservedInventory",), {}),
-    "Ship": (("ReduceInventoryOnlyOnReservedOrderLines",), {"shipmentStatusUpdate": "Released"}),
-    "Completed": ((), {"isDeliveredStatus": True}),
+    "Ship": (("ReduceInventoryOnlyOnReservedOrderLines",), {"shipment_status_update": "Released"}),
+    "Completed": ((), {"is_delivered_status": True}),
     "OrderCanceled": (
         ("ReduceReservedInventory", "RecalculateReservedInventory"),
-        {"isCanceledStatus": True},
+        {"is_canceled_status": True},
     ),
 }
 
 
 async def with_workflow(store: Tenant) -> None:
     """The order type Online, which reserves, ships and cancels."""
-    statuses = [
-        {"name": name, "order": n, "workflowSteps": [{"name": key} for key in steps], **more}
+    rules = await store.running.services.environments.current(store.environment)
+    statuses = tuple(
+        OrderStatus(name=name, order=n, workflow_steps=tuple(WorkflowStep(name=key) for key in steps), **more)
         for n, (name, (steps, more)) in enumerate(STATUSES.items())
-    ]
-    await save(
-        store, "order-types/Online", {"name": "Online", "defaultOrderType": True, "orderStatuses": statuses}
     )
+    kind = OrderType(name="Online", order_statuses=statuses, default_order_type=True)
+
+    def edit(old: Configured) -> Configured:
+        return msgspec.structs.replace(old, order_types=(kind,))
+
+    done = await store.running.services.orders.configurations.change(rules, "order-type", "Online", edit)
+    assert isinstance(done, Configured)
 
 
 def order(identity: str, quantity: int, warehouse: str = "WH1", **more: Any) -> dict[str, Any]:

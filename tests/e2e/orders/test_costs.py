@@ -65,7 +65,7 @@ async def test_41_the_same_currency(costs: Tenant) -> None:
 
 
 async def test_42_another_default_currency(costs: Tenant) -> None:
-    await configure(costs, *WAREHOUSES, defaultProductCostCurrency="EUR")
+    await configure(costs, *WAREHOUSES, default_product_cost_currency="EUR")
     await with_workflow(costs)
     await bulk(costs, item(inventory=10, cost=10))
     await rate(costs, "EUR", "NOK", "11.50")
@@ -120,7 +120,7 @@ async def test_50_a_later_cost_does_not_change_what_was_shipped(costs: Tenant) -
 
 async def test_fifo_values_what_is_shipped_by_its_batches(running: Running) -> None:
     costs = await running.environment("batches")
-    await configure(costs, *WAREHOUSES, valueProvider="FifoInventoryValueProvider")
+    await configure(costs, *WAREHOUSES, value_provider="FifoInventoryValueProvider")
     await with_workflow(costs)
     batches = [{"quantity": 2, "costPrice": 10}, {"quantity": 8, "costPrice": 13}]
     await bulk(costs, item(inventory=10, batches=batches), query="mode=add")

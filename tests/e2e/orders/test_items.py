@@ -205,7 +205,7 @@ async def test_bad_items_refuse_the_whole_call(store: Tenant) -> None:
 
 async def test_fifo_batches_follow_the_stock(running: Running) -> None:
     store = await running.environment("fifo")
-    await configure(store, *WAREHOUSES, valueProvider="FifoInventoryValueProvider")
+    await configure(store, *WAREHOUSES, value_provider="FifoInventoryValueProvider")
     await bulk(store, item(inventory=10, cost=4), query="mode=add")
     delta = {"skuId": "A", "warehouseCode": "WH1"}
     await store.native("POST", "inventory-items/deltas", [{**delta, "inventoryChange": -3}])

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from onhand.core.orders.arrivals import Receiving, moves_of
+from onhand.core.orders.configuration import OrderStatus, OrderType
 from onhand.core.orders.purchasing import ReceptionLine
 from onhand.core.outcomes import GroupOutcome
-from tests.e2e.orders.conftest import WAREHOUSES, configure, save
+from tests.e2e.orders.conftest import WAREHOUSES, configure, put
 from tests.e2e.orders.test_items import bulk, item, levels
 from tests.serving import Running, Tenant
 
@@ -133,7 +134,7 @@ async def test_a_wrong_line_refuses_the_reception(store: Tenant, line: dict[str,
 
 async def test_a_transfer_leaves_when_it_is_delivered_and_comes_when_it_is_received(running: Running) -> None:
     store = await running.environment("transfers")
-    await configure(store, *WAREHOUSES, valueProvider="FifoInventoryValueProvider")
+    await configure(store, *WAREHOUSES, value_provider="FifoInventoryValueProvider")
     await bulk(store, item("A", "WH2", inventory=12, cost=3), query="mode=add")
     order = purchase(supplierWarehouseCode="WH2")
     del order["purchaseOrderForm"]["lineItems"][0]["discountedPriceExclTax"]
@@ -163,7 +164,7 @@ async def test_a_transfer_leaves_when_it_is_delivered_and_comes_when_it_is_recei
 
 
 async def test_goods_in_another_currency_without_a_rate_come_in_without_their_cost(store: Tenant) -> None:
-    await configure(store, *WAREHOUSES, valueProvider="AverageInventoryValueProvider")
+    await configure(store, *WAREHOUSES, value_provider="AverageInventoryValueProvider")
     await bought(store, billingCurrency="EUR")
     order = purchase("P2")
     order["purchaseOrderForm"]["lineItems"][0]["currency"] = "EUR"
@@ -177,10 +178,11 @@ async def test_goods_in_another_currency_without_a_rate_come_in_without_their_co
 
 async def with_orders(store: Tenant) -> None:
     """The order type Online with two statuses that run nothing."""
-    statuses = [{"name": name, "order": n, "workflowSteps": []} for n, name in enumerate(("New", "Ready"))]
-    await save(
-        store, "order-types/Online", {"name": "Online", "defaultOrderType": True, "orderStatuses": statuses}
+    statuses = tuple(
+        OrderStatus(name=name, order=n, workflow_steps=()) for n, name in enumerate(("New", "Ready"))
     )
+    kind = OrderType(name="Online", order_statuses=statuses, default_order_type=True)
+    await put(store, "order-types/Online", kind)
 
 
 async def ordered(store: Tenant, identity: str, quantity: int) -> None:
@@ -293,7 +295,7 @@ async def only_received(store: Tenant, line: ReceptionLine) -> None:
 
 
 async def test_a_shipment_moves_on_when_its_goods_came(store: Tenant) -> None:
-    await configure(store, *WAREHOUSES, goodsReceptionShipmentOrderStatusUpdate="Ready")
+    await configure(store, *WAREHOUSES, extra={"goodsReceptionShipmentOrderStatusUpdate": "Ready"})
     await with_orders(store)
     await bought(store)
     await ordered(store, "O1", 2)
@@ -303,7 +305,7 @@ async def test_a_shipment_moves_on_when_its_goods_came(store: Tenant) -> None:
 
 
 async def test_goods_for_virtual_locations(store: Tenant) -> None:
-    await configure(store, *WAREHOUSES, useVirtualStockLocations=True)
+    await configure(store, *WAREHOUSES, use_virtual_stock_locations=True)
     order = purchase()
     line = order["purchaseOrderForm"]["lineItems"][0]
     line["virtualWarehouseAllocations"] = [{"warehouseCode": "WEB", "quantity": 4}]
