@@ -24,7 +24,7 @@ ORDER = DocumentKey(shard("1", "o1"), 1, "order", "o1")
 @pytest.fixture(params=[PostgresUnit, PlainUnit])
 async def house(request, database_url):
     async with database(database_url) as opened:
-        opened.store = PostgresStore(opened.pool, request.param)
+        opened.store = PostgresStore(opened.lines, request.param)
         yield opened
 
 
@@ -157,8 +157,8 @@ EVERYTHING = [
 async def test_both_forms_of_gather_see_the_same(database_url, number, now):
     async with database(database_url) as opened:
         await stocked(opened.store)
-        one = await look(PostgresStore(opened.pool), EVERYTHING[number], now)
-        other = await look(PostgresStore(opened.pool, PlainUnit), EVERYTHING[number], now)
+        one = await look(PostgresStore(opened.lines), EVERYTHING[number], now)
+        other = await look(PostgresStore(opened.lines, PlainUnit), EVERYTHING[number], now)
     assert one == other
 
 

@@ -14,8 +14,9 @@ COMMANDS = [
     "refusals", "version", "environments list", "environments create", "environments rename",
     "environments delete", "clients list", "clients create", "clients disable", "clients rotate", "holds list",
     "holds release", "holds extend", "config show", "config validate", "config diff", "config apply",
-    "config history", "config presets", "rates load", "rates list",
-    "erp resync", "erp sync", "erp failed", "erp lines",
+    "config history", "config presets", "rates load", "rates list", "workflows list", "workflows show",
+    "workflows install", "erp resync", "erp sync", "erp failed", "erp lines",
+    "orders list", "orders show", "orders create", "orders status", "orders dry-run", "orders events",
 ]  # fmt: skip
 
 
