@@ -131,7 +131,8 @@ class Releasing(Part):
             line = _line(work.record, move.line)
             left = max(ZERO, line.reserved_inventory_quantity - move.quantity) if line is not None else ZERO
             order = ledger.flagged(work.record.order, move.line, left)
-            work.record = msgspec.structs.replace(work.record, order=order)
+            row = self.row or ledger.new_row(move.line, move.item, self.address)  # a second run finds it
+            work.record = msgspec.structs.replace(work.record, order=order).with_row(row)
         released = unscaled(accepted(outcomes[0]).released)
         if released < move.quantity:
             work.note(
