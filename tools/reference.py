@@ -33,7 +33,7 @@ from onhand.core.rules import Switches
 from onhand.service.access import SCOPES
 from onhand.settings import knobs
 from onhand.telemetry import Metrics
-from tools import step_pages
+from tools import state_pages, step_pages
 from tools.markdown import code as _code
 from tools.markdown import table as _table
 
@@ -270,6 +270,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "switches.md": switches,
     "erp.md": erp,
     "cli.md": command_line,
+    **state_pages.PAGES,
     **step_pages.PAGES,
 }
 

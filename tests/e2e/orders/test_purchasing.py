@@ -234,6 +234,28 @@ async def test_what_is_reserved_on_the_purchase_order_moves_to_the_warehouse(sto
     assert await total_reserved(store) == 9
 
 
+async def test_what_can_be_promised(store: Tenant) -> None:
+    await with_orders(store)
+    await bought(store, requestedDeliveryDate="2027-01-02T00:00:00Z")
+    await ordered(store, "O1", 6)
+    await receive(store, ("P1-1", 1, "G1"))
+    (item_,) = (await store.native("GET", "inventory-items/A")).json()["result"]
+    expected = {
+        "date": "2027-01-02T00:00:00Z",
+        "quantity": 9,
+        "reservedQuantity": 6,
+        "availableQuantity": 3,
+        "purchaseOrderId": "P1",
+        "purchaseOrderLineId": "P1-1",
+    }
+    assert (item_["inventory"], item_["atp"]) == (1, [expected])
+    assert (await store.native("POST", "purchase-orders/P1/atp")).json()["result"] == [expected]
+    assert (await store.native("POST", "purchase-orders/none/atp")).status_code == 404
+    await store.native("POST", "purchase-orders/P1/order-lines/P1-1/cancel")
+    (item_,) = (await store.native("GET", "inventory-items/A")).json()["result"]
+    assert "atp" not in item_
+
+
 async def total_reserved(store: Tenant) -> int:
     rows = (await store.native("GET", "inventory-transactions?skuId=A")).json()["result"]
     assert sum(one["inventoryChange"] for one in rows) == (await levels(store))["WH1"][0]
@@ -294,4 +316,12 @@ async def test_goods_for_virtual_locations(store: Tenant) -> None:
     assert [(one["warehouseCode"], one["inventory"], one["isVirtual"]) for one in rows] == [
         ("WH1", 6, False),
         ("web", 4, True),
+    ]
+    found = (await store.native("GET", "inventory-transactions?skuId=A")).json()["result"]
+    assert sorted(
+        (one["warehouseCode"], one["inventoryChange"], one.get("isVirtual", False)) for one in found
+    ) == [
+        ("WEB", 4, True),
+        ("WH1", 2, False),
+        ("WH1", 4, False),
     ]
