@@ -147,7 +147,7 @@ class MemoryStore:
             if stored == measure and product.positions[number].key == position
         )
 
-    def apply(self, decision: Decision) -> None:
+    def apply(self, decision: Decision) -> None:  # noqa: C901 - one loop a list of the decision
         """Write a decision, all of it or, with a taken command id or a changed document, nothing."""
         self._write_documents(decision)
         self._wipe(decision)
@@ -174,7 +174,11 @@ class MemoryStore:
                 hold.owner,
                 hold.expires_at,
                 decision.now,
+                hold.counted,
             )
+        for terms in decision.terms:
+            stored = self.products_[terms.product].holds[terms.number]
+            stored.quantity, stored.owner, stored.counted = terms.quantity, terms.owner.key, terms.counted
         for change in decision.holds:
             stored = self.products_[change.product].holds[change.number]
             stored.remaining, stored.expires_at = change.remaining, change.expires_at

@@ -25,6 +25,9 @@ from onhand.api.routes import ROUTES
 from onhand.cli.exits import Exit
 from onhand.cli.main import app
 from onhand.core import presets
+from onhand.core.erp.figures import DEFAULT
+from onhand.core.erp.parameters import AdjustmentOffset, Parameters
+from onhand.core.erp.statuses import LEFT, ORDER, TRANSITIONS, WHY_NOT, Step
 from onhand.core.outcomes import Reason
 from onhand.core.rules import Switches
 from onhand.service.access import SCOPES
@@ -192,6 +195,69 @@ def command_line() -> Iterator[str]:
             yield _table(("option", "meaning"), rows)
 
 
+def erp() -> Iterator[str]:
+    """The ERP side: legal moves, figures, parameters."""
+    yield "# The ERP side"
+    yield "How the parts work together: [Connect an ERP](../guides/connect-an-erp.md)."
+    yield "## Moves between statuses"
+    words = {
+        Step.SAME: "",
+        Step.FORWARD: "forward",
+        Step.BACK: "back",
+        Step.CANCEL: "cancel",
+        Step.ILLEGAL: "**refused**",
+    }
+    yield _table(
+        ("from \\ to", *(_code(status) for status in ORDER)),
+        [(_code(origin), *(words[step] for step in row.values())) for origin, row in TRANSITIONS.items()],
+    )
+    yield (
+        "*Forward* may skip statuses and offsets a reservation once for each unit, at the first status from the trigger on. "
+        "*Back* takes the figures back; it has to name the status or the transaction it moves from, and it neither brings a "
+        "reservation back nor lets it be offset again. *Cancel* takes the quantity off the line."
+    )
+    yield "What is refused, and why:"
+    yield "\n".join(f"- from `{status}`: {why}." for status, why in WHY_NOT.items())
+    yield "## Figures"
+    yield (
+        "What one unit of a line adds to the measures of `fno` while it stands in a status, by default. A move takes the old "
+        "row away and adds the new one. The parameter `deltas` replaces the table."
+    )
+    measures = list(dict.fromkeys(measure for row in DEFAULT.values() for measure in row))
+    yield _table(
+        ("status", *(_code(measure) for measure in measures), "where the workflow owns the quantity"),
+        [
+            (
+                _code(status),
+                *(f"{row.get(measure, 0):+d}" if measure in row else "" for measure in measures),
+                "counts nowhere" if status in LEFT else "the same",
+            )
+            for status, row in DEFAULT.items()
+        ],
+    )
+    yield "## Parameters"
+    for shape in (Parameters, AdjustmentOffset):
+        if shape is AdjustmentOffset:
+            yield "Each of `adjustmentOffsets`:"
+        effects = _field_texts(shape)
+        yield _table(
+            ("parameter", "default", "effect"),
+            [
+                (_code(field.encode_name), _code(_default(field)), effects.get(field.name, ""))
+                for field in msgspec.structs.fields(shape)
+            ],
+        )
+
+
+def _default(field: msgspec.structs.FieldInfo) -> str:
+    if field.default_factory is not msgspec.NODEFAULT:
+        made = field.default_factory()
+        return "the table above" if field.name == "deltas" else msgspec.json.encode(made).decode()
+    if field.default is msgspec.NODEFAULT:
+        return "required"
+    return msgspec.json.encode(field.default).decode().strip('"')
+
+
 PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "settings.md": settings,
     "reasons.md": reasons,
@@ -199,6 +265,7 @@ PAGES: dict[str, Callable[[], Iterator[str]]] = {
     "metrics.md": metrics,
     "configuration.md": configuration,
     "switches.md": switches,
+    "erp.md": erp,
     "cli.md": command_line,
 }
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from onhand.core.commands import Kind
+from onhand.core.commands import Kind, Owner
 from onhand.core.keys import hold_id
 from onhand.core.outcomes import Reason
-from onhand.core.snapshot import Refusal
+from onhand.core.snapshot import HoldTerms, Refusal
 from onhand.ports import HoldFilter, StockFilter
 from onhand.storage.postgres.cursors import CursorError
 from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
@@ -147,6 +147,20 @@ async def test_holds_page_newest_first(house):
     assert (await house.reader.holds(HoldFilter(environment=1, open=False), NOW, None, 9)).rows == []
     with pytest.raises(CursorError):
         await house.reader.holds(HoldFilter(environment=1), NOW, "§", 1)
+
+
+async def test_holds_of_an_order_line(house):
+    async with house.store.unit() as unit:
+        hand = Hand(await unit.gather(wanting(A, holds={(A, 1), (A, 2)}), NOW))
+        hand.decision.terms = [
+            HoldTerms(A, 1, 4 * PIECE, Owner("cart", "web", "o-1"), counted=False),
+            HoldTerms(A, 2, 2 * PIECE, Owner(order="o-2"), counted=True),
+        ]
+        await unit.commit(hand.decide())
+    (row,) = (await house.reader.holds(HoldFilter(environment=1, order="o-1"), NOW, None, 9)).rows
+    assert (row.order, row.reference, row.channel) == ("o-1", "cart", "web")
+    assert (row.quantity, row.remaining) == (4 * PIECE, PIECE)
+    assert (await house.reader.holds(HoldFilter(environment=1, order=""), NOW, None, 9)).rows == []
 
 
 async def test_a_hold_is_closed_from_the_moment_it_expires(house):

@@ -30,7 +30,8 @@ MORE = settings(deadline=None, max_examples=200, suppress_health_check=[HealthCh
 quantities = st.integers(-2, 12)
 measures = st.sampled_from([SOFT, SOFT, SOFT_2, LOOSE])
 physical = st.sampled_from([ON_HAND, ON_HAND, OUTBOUND, SOFT])
-owners = st.sampled_from([c.ANYONE, c.ANYONE, c.Owner(reference="cart"), c.Owner(order="o")])
+ORDERS = [c.Owner(order="o"), c.Owner(channel="web", order="o"), c.Owner(order="p")]
+owners = st.sampled_from([c.ANYONE, c.ANYONE, c.Owner(reference="cart"), *ORDERS])
 moments = st.one_of(st.none(), st.none(), st.integers(0, 30))
 holds = st.integers(1, 5)
 values = st.sampled_from(["", "red", "blue"])
@@ -53,6 +54,36 @@ def any_command(draw, by_location):
     """A command whose fingerprint is honest: equal exactly when the body is."""
     command = draw(bare_command(by_location))
     return replace(command, fingerprint=crc32(repr(command).encode()))
+
+
+ON_ORDERS = ["top-up", "top-up", "attach", "attach", "mark", "lower", "settle"]
+
+
+def on_orders(name, shared, at_any):
+    """Commands on the holds of orders."""
+    return {
+        "top-up": st.builds(
+            c.TopUpHold, **fixed(shared), hold=holds, quantity=quantities, check=st.booleans()
+        ),
+        "attach": st.builds(
+            c.AttachHold,
+            **fixed(shared),
+            hold=holds,
+            owner=st.sampled_from([c.ANYONE, *ORDERS, *ORDERS]),
+            quantity=st.none() | quantities,
+        ),
+        "mark": st.builds(c.MarkHold, **fixed(shared), hold=holds, counted=st.booleans()),
+        "lower": st.builds(
+            c.LowerReserved, **fixed(shared), position=at_any, measure=measures, quantity=quantities
+        ),
+        "settle": st.builds(
+            c.SettleReserved, **fixed(shared), measures=st.frozensets(measures, min_size=1, max_size=2)
+        ),
+    }[name]
+
+
+def fixed(shared):
+    return {name: st.just(value) for name, value in shared.items()}
 
 
 @st.composite
@@ -83,10 +114,13 @@ def bare_command(draw, by_location):  # noqa: C901, PLR0911 - one case a command
                 "due",
                 "clear",
                 "wipe",
+                *ON_ORDERS,
             ]
         )
     )
     match name:
+        case "top-up" | "attach" | "mark" | "lower" | "settle":
+            return draw(on_orders(name, shared, at_any))
         case "reserve":
             return c.Reserve(
                 **shared,

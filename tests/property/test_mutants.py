@@ -12,6 +12,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from onhand.core import commands as c
 from onhand.core.outcomes import Accepted, Reason
@@ -29,6 +30,7 @@ PATCHED = (
     "refusals",
     "onhand",
     "reservations",
+    "order_holds",
     "reads",
     "tracing",
     "decide",
@@ -76,6 +78,15 @@ MUTANTS = {
     "somebody else's hold is drawn": ("holds", "book.holdings.oldest(at.key, measure, owner)", 'book.holdings.oldest(at.key, measure, "cart\\x1f\\x1f")'),
     "a change by nothing leaves no trace": ("decide", "            trace(book, command)\n", "            pass\n"),
     "what is held has no range": ("reservations", "if held > LEVEL_MAX or not fits", "if not fits"),
+    "a hold that opens again is in no pool": ("holdings", "        self._pools = None\n\n    def oldest", "\n    def oldest"),
+    "a split leaves the whole behind": ("order_holds", "hold.remaining - quantity, hold.expires_at, Kind.ATTACH", "hold.remaining, hold.expires_at, Kind.ATTACH"),
+    "another order's hold is taken": ("order_holds", "if known.order not in", "if False and known.order not in"),
+    "a top up is not checked": ("order_holds", "if command.check else None", "if False else None"),
+    "an order's hold keeps its expiry": ("order_holds", "None if Owner.of(hold.owner).order else hold.expires_at", "hold.expires_at"),
+    "settling closes open orders": ("order_holds", "if not hold.counted and", "if"),
+    "settling keeps what nobody holds": ("order_holds", "spare = level.own - level.held", "spare = 0"),
+    "lowering goes below zero": ("order_holds", "min(command.quantity, max(0, book.level(key, measure).own))", "command.quantity"),
+    "a refused group leaves terms behind": ("holdings", "self.owner = owner\n        self.counted = counted\n        self.retermed = retermed\n", "pass\n"),
     "flow cannot reroute": ("flow", "if user != demand and user not in origin:", "if False:"),
 }  # fmt: skip
 
@@ -201,6 +212,83 @@ def check_what_is_held_stays_in_range(code):
     )
     expected = [Accepted, Accepted, Reason.OUT_OF_RANGE]
     assert bench.run(most, down, reserve("b", 1 << 61, check=False)) == expected
+
+
+def of_hold(kind, name, hold, **fields):
+    return kind(id=name, caller="web", product=BIKE, hold=hold, **fields)
+
+
+def check_an_opened_hold_is_drawn_in_its_turn(code):
+    bench = Bench(code)
+    owner = c.Owner(reference="cart")
+    back = c.Reverse(
+        id="b", caller="web", product=BIKE, position=SMALL, measure=SOFT, quantity=3, owner=owner
+    )
+    bench.run(reserve("a", 3, owner=owner), reserve("b", 3, owner=owner))
+    bench.run(
+        replace(back, id="b1"),
+        replace(back, id="b", quantity=1),
+        of_hold(c.TopUpHold, "t", 1, quantity=3),
+        replace(back, id="b2"),
+    )
+    assert [bench.world.rows[BIKE].holds[number].remaining for number in (1, 2)] == [0, 2]
+    bench.world.check()
+
+
+def check_a_split_conserves_and_orders_are_kept_apart(code):
+    bench = Bench(code)
+    to = {"owner": c.Owner(order="o")}
+    expected = [Accepted, Accepted, Reason.HOLD_OF_ANOTHER_ORDER]
+    other = of_hold(c.AttachHold, "n", 2, owner=c.Owner(order="p"))
+    assert bench.run(reserve("a", 5), of_hold(c.AttachHold, "m", 1, quantity=2, **to), other) == expected
+    assert [hold.remaining for hold in bench.world.rows[BIKE].holds.values()] == [3, 2]
+    bench.world.check()
+
+
+def check_a_checked_top_up_takes_what_is_there(code):
+    works = [
+        reserve("a", 8),
+        of_hold(c.TopUpHold, "t", 1, quantity=3, check=True),
+        of_hold(c.TopUpHold, "u", 1, quantity=2, check=True),
+    ]
+    assert Bench(code).run(*works) == [Accepted, Reason.SHORTAGE, Accepted]
+
+
+def check_an_orders_hold_does_not_expire_any_more(code):
+    bench = Bench(code)
+    bench.run(reserve("a", 5, owner=c.Owner(order="o"), expires_at=5))
+    assert bench.run(of_hold(c.TopUpHold, "t", 1, quantity=2), now=9) == [Accepted]
+    assert bench.run(reserve("b", 9), now=10) == [Reason.SHORTAGE]
+
+
+def check_settling_keeps_what_open_orders_hold(code):
+    bench = Bench(code)
+    orders = [reserve(name, 2, owner=c.Owner(order=name)) for name in "op"]
+    drift = c.ChangeOnHand(id="d", caller="web", product=BIKE, position=SMALL, changes=((SOFT, 3),))
+    bench.run(*orders, reserve("api", 1), drift, of_hold(c.MarkHold, "m", 1, counted=False))
+    bench.run(c.SettleReserved(id="s", caller="web", product=BIKE, measures=frozenset({SOFT})))
+    level = bench.world.level(BIKE, SMALL, SOFT)
+    assert (level.own, level.held) == (3, 3)
+    assert [hold.remaining for hold in bench.world.rows[BIKE].holds.values()] == [0, 2, 1]
+
+
+def check_lowering_stops_at_zero_and_spares_holds(code):
+    bench = Bench(code)
+    lower = c.LowerReserved(id="l", caller="web", product=BIKE, position=SMALL, measure=SOFT, quantity=5)
+    bench.run(reserve("a", 3), lower)
+    level = bench.world.level(BIKE, SMALL, SOFT)
+    assert (level.own, level.held) == (0, 3)
+
+
+def check_a_refused_group_gives_terms_back(code):
+    bench = Bench(code)
+    attach = of_hold(c.AttachHold, "m", 1, owner=c.Owner(order="o"))
+    refused = c.Group(commands=(attach, reserve("x", 99)))
+    unreserve = c.Unreserve(id="u", caller="web", product=BIKE, position=SMALL, measure=SOFT, quantity=5)
+    bench.run(reserve("a", 5))
+    bench.run(of_hold(c.MarkHold, "k", 1, counted=True), refused)
+    assert bench.world.rows[BIKE].holds[1].owner == ""
+    assert bench.run(unreserve) == [Accepted]
 
 
 CHECKS: list[Callable[[SimpleNamespace], None]] = [

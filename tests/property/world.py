@@ -193,7 +193,14 @@ class World:
                 hold.remaining,
                 hold.owner,
                 hold.expires_at,
+                decision.now,
+                hold.counted,
             )
+        assert len({(c.product, c.number) for c in decision.terms}) == len(decision.terms)
+        for terms in decision.terms:
+            stored = self.rows[terms.product].holds[terms.number]
+            assert terms.quantity >= stored.quantity
+            stored.quantity, stored.owner, stored.counted = terms.quantity, terms.owner.key, terms.counted
         assert len({(c.product, c.number) for c in decision.holds}) == len(decision.holds)
         for change in decision.holds:
             stored = self.rows[change.product].holds[change.number]

@@ -101,6 +101,7 @@ REFUSALS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.UNKNOWN_HOLD: (404, "The reservation does not exist"),
     Reason.HOLD_CLOSED: (409, "The reservation is closed"),
     Reason.HOLD_TOO_SMALL: (409, "Less remains than was asked for"),
+    Reason.HOLD_OF_ANOTHER_ORDER: (409, "The reservation belongs to another order"),
     Reason.PAYLOAD_MISMATCH: (422, "The key was used with another body"),
     Reason.DUPLICATE_ID: (409, "The key was already used"),
     Reason.STALE_DOCUMENT: (409, "Somebody else changed the document"),

@@ -161,7 +161,7 @@ NATIVE_ROUTES: Final[tuple[Route, ...]] = (
             body=wire.ReservationRequest, answer=wire.ReservationTaken, status=201, headers=_KEY, untimed=True),
     _native("GET", "reservations", reservations.listing, READ, "Reservations", "List reservations, newest first.",
             answer=wire.ReservationPage,
-            query=("organizationId", "productId", "reference", "channel", "open", "state", "after", "limit")),
+            query=("organizationId", "productId", "reference", "channel", "order", "open", "state", "after", "limit")),
     _native("GET", "reservations/{holdId}", reservations.read, READ, "Reservations", "Read a reservation.",
             answer=wire.Reservation),
     _native("DELETE", "reservations/{holdId}", reservations.delete, HOLD, "Reservations",

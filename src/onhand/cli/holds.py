@@ -28,6 +28,9 @@ def list_holds(  # noqa: PLR0913 - one argument per option
         str | None, typer.Option(help="Only this order or cart.", show_default=False)
     ] = None,
     channel: Annotated[str | None, typer.Option(help="Only this sales channel.", show_default=False)] = None,
+    order: Annotated[
+        str | None, typer.Option(help="Only this order line of the workflow.", show_default=False)
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Closed and expired holds as well.")] = False,
     limit: Limit = ROWS_SHOWN,
     environment: Environment = "",
@@ -45,6 +48,7 @@ def list_holds(  # noqa: PLR0913 - one argument per option
         "productId": product,
         "reference": reference,
         "channel": channel,
+        "order": order,
         "state": "all" if every else None,
     }
     with connect(url, environment) as service:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from onhand.core import documents
 from onhand.core.keys import Position, ProductKey
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class Kind(enum.IntEnum):
     CLEAR = 10
     WIPE = 11
     ERP = 12
+    TOP_UP = 13
+    ATTACH = 14
+    MARK = 15
+    LOWER = 16
+    SETTLE = 17
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -55,8 +61,17 @@ class Owner(msgspec.Struct, frozen=True):
             return ""
         return f"{self.reference}\x1f{self.channel}\x1f{self.order}"
 
+    @classmethod
+    def of(cls, key: str) -> Owner:
+        """The owner that a `key` stands for."""
+        reference, channel, order = (*key.split("\x1f", 2), "", "")[:3]
+        return cls(reference, channel, order)
+
 
 ANYONE = Owner()
+DocumentKey = documents.DocumentKey
+Document = documents.Document
+DocumentWrite = documents.DocumentWrite
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,6 +258,84 @@ class Wipe(Command, frozen=True, kw_only=True):
         return Kind.WIPE
 
 
+class TopUpHold(Command, frozen=True, kw_only=True):
+    """Add to a hold; one that was used up or has expired is opened again.
+
+    A hold that belongs to an order loses its expiry; another one that has expired stays closed.
+    """
+
+    hold: int
+    quantity: int
+    """Scaled, above zero."""
+    check: bool = False
+    """True: only if it is available, as for a reservation at the node of the hold."""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.TOP_UP
+
+
+class AttachHold(Command, frozen=True, kw_only=True):
+    """Give an open hold to an order line, whole or in part; it no longer expires.
+
+    The hold keeps its reference and channel where the new owner names none. In part, a new hold is split off.
+    """
+
+    hold: int
+    owner: Owner
+    """With an order."""
+    quantity: int | None = None
+    """Scaled; None attaches what remains. More than remains is refused."""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.ATTACH
+
+
+class MarkHold(Command, frozen=True, kw_only=True):
+    """Say whether the order of a hold is open, so that a recalculation keeps the hold (decisions 28)."""
+
+    hold: int
+    counted: bool
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.MARK
+
+
+class LowerReserved(Command, frozen=True, kw_only=True):
+    """Lower what is reserved at a position, at most to zero, without touching a hold (the unattributed balance)."""
+
+    position: Position
+    measure: int
+    quantity: int
+    """Scaled, above zero. What exceeds the reservation is reported."""
+    reason: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.LOWER
+
+
+class SettleReserved(Command, frozen=True, kw_only=True):
+    """Recalculate what is reserved of the whole product: the sum of its open holds, and nothing else.
+
+    Holds of orders that are not open are closed first, unattributed balances are set to zero.
+    """
+
+    measures: frozenset[int]
+    reason: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """Scope of the id."""
+        return Kind.SETTLE
+
+
 GroupMember = (
     ChangeOnHand
     | SetOnHand
@@ -254,46 +347,14 @@ GroupMember = (
     | Offset
     | ReleaseDue
     | ClearReserved
+    | TopUpHold
+    | AttachHold
+    | MarkHold
+    | LowerReserved
+    | SettleReserved
 )
 
 AnyCommand = GroupMember | Wipe
-
-
-class DocumentKey(msgspec.Struct, frozen=True, cache_hash=True, order=True):
-    """A document that commits with stock (an order, an ERP line). Make `d` with `keys.shard`."""
-
-    d: int
-    environment: int
-    kind: str
-    id: str
-
-
-class Document(msgspec.Struct, frozen=True):
-    """A document at a version; version 0 with an empty body means absent."""
-
-    key: DocumentKey
-    version: int
-    body: bytes
-
-
-class DocumentWrite(msgspec.Struct, frozen=True):
-    """Replace, insert or delete a document if it still has the expected version."""
-
-    key: DocumentKey
-    expected_version: int
-    """0: it must be absent, which makes its key a unique one."""
-    body: bytes
-    labels: tuple[str, ...] = ()
-    """Facts to search by, such as "status=ship"; folded by the caller, without control characters. Replaced as a whole."""
-    due_at: int | None = None
-    """Microseconds since 1970: when work on it is due; None when none is."""
-    delete: bool = False
-    """Remove it; the body is ignored."""
-
-    @property
-    def version(self) -> int:
-        """The version it has afterwards: one higher, or 0 when it is deleted."""
-        return 0 if self.delete else self.expected_version + 1
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

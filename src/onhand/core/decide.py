@@ -14,7 +14,7 @@ For each command, in this order:
    lapses at the next touch, exactly as it would in a later batch.
 2. *Repeat.* An id that was accepted before, in the batch or earlier, has one outcome (I4): the first one again for
    the same body, a refusal for another. Only accepted outcomes are remembered.
-3. *Effect.* One function for each type of command, in `reservations.py` and `onhand.py`. It checks first and then
+3. *Effect.* One function for each type of command, in `reservations.py`, `order_holds.py` and `onhand.py`. It checks first and then
    changes the product's `Book`; a refused command has changed nothing. An accepted one that changed no quantity (a
    count that confirms the level, an extended hold) leaves a movement of zero, so that its id belongs to a place.
 
@@ -42,6 +42,7 @@ from onhand.core import refusals
 from onhand.core.book import Book
 from onhand.core.commands import (
     AnyCommand,
+    AttachHold,
     ChangeOnHand,
     ClearReserved,
     Document,
@@ -49,12 +50,16 @@ from onhand.core.commands import (
     DocumentWrite,
     ExtendHold,
     Group,
+    LowerReserved,
+    MarkHold,
     Offset,
     ReleaseDue,
     ReleaseHold,
     Reserve,
     Reverse,
     SetOnHand,
+    SettleReserved,
+    TopUpHold,
     Unreserve,
     Work,
 )
@@ -62,6 +67,7 @@ from onhand.core.concluding import Concluded, Totals
 from onhand.core.holds import lapse
 from onhand.core.keys import ProductKey
 from onhand.core.onhand import assign, change, wipe
+from onhand.core.order_holds import attach, lower, mark, settle, top_up
 from onhand.core.outcomes import Accepted, GroupOutcome, Outcome, Rejected, Replayed
 from onhand.core.overlay import Batch
 from onhand.core.reads import reads
@@ -71,6 +77,9 @@ from onhand.core.snapshot import Decision, HoldState, NewId, Seen, Snapshot
 from onhand.core.tracing import trace
 
 __all__ = ["decide", "reads"]
+
+NAMING_A_HOLD = (ReleaseHold, ExtendHold, Offset, TopUpHold, AttachHold, MarkHold)
+"""Commands with the number of a hold."""
 
 
 def decide(works: Sequence[Work], snapshot: Snapshot, rules: Mapping[int, Rules], now: int) -> Decision:
@@ -127,8 +136,26 @@ def _effect(book: Book, command: AnyCommand) -> Outcome:  # noqa: C901, PLR0911 
             return release_due(book, command)
         case ClearReserved():
             return clear(book, command)
+        case TopUpHold() | AttachHold() | MarkHold() | LowerReserved() | SettleReserved():
+            return _order_effect(book, command)
         case _:
             return wipe(book, command)
+
+
+def _order_effect(
+    book: Book, command: TopUpHold | AttachHold | MarkHold | LowerReserved | SettleReserved
+) -> Outcome:
+    match command:
+        case TopUpHold():
+            return top_up(book, command)
+        case AttachHold():
+            return attach(book, command)
+        case MarkHold():
+            return mark(book, command)
+        case LowerReserved():
+            return lower(book, command)
+        case _:
+            return settle(book, command)
 
 
 def _repeat(book: Book, command: AnyCommand, seen: Seen | NewId) -> Outcome:
@@ -186,7 +213,7 @@ def _concluded(batch: Batch, group: Group, outcomes: Sequence[Outcome], before: 
     """What the group came to, for its `finish`."""
     holds: dict[tuple[ProductKey, int], HoldState] = {}
     for command, outcome in zip(group.commands, outcomes, strict=True):
-        named = command.hold if isinstance(command, ReleaseHold | ExtendHold | Offset) else None
+        named = command.hold if isinstance(command, NAMING_A_HOLD) else None
         made = outcome.hold if isinstance(outcome, Accepted) else None
         for number in (named, made):
             state = None if number is None else batch.book(command.product).holdings.state(number)

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from onhand.core.commands import Kind, Reserve
+from onhand.core.commands import AttachHold, Kind, Owner, Reserve
 from onhand.core.keys import ProductKey
-from onhand.core.snapshot import Decision, HoldChange, HoldState, NewHold, PositionState, ProductState
+from onhand.core.snapshot import (
+    Decision,
+    HoldChange,
+    HoldState,
+    HoldTerms,
+    NewHold,
+    PositionState,
+    ProductState,
+)
 
 if TYPE_CHECKING:
     from onhand.core.overlay import Batch
@@ -49,6 +57,13 @@ class Hold:
         self.changed = False
         self.retermed = False
 
+    def restore_terms(self, quantity: int, owner: str, *, counted: bool, retermed: bool) -> None:
+        """Take a change of terms back."""
+        self.quantity = quantity
+        self.owner = owner
+        self.counted = counted
+        self.retermed = retermed
+
     def restore(
         self, remaining: int, expires_at: int | None, closed_by: Kind | None, *, changed: bool
     ) -> None:
@@ -85,20 +100,27 @@ class Holdings:
                 if hold.remaining > 0 and hold.expires_at is not None and hold.expires_at <= now
             )
 
-    def add(self, command: Reserve, at: PositionState, expires_at: int | None) -> int:
-        """Make the hold of an accepted reservation; its number."""
+    def add(  # noqa: PLR0913 - the columns of one hold
+        self,
+        command: Reserve | AttachHold,
+        at: PositionState,
+        measure: int,
+        quantity: int,
+        owner: Owner,
+        expires_at: int | None,
+    ) -> int:
+        """Make the hold of an accepted command; its number."""
         number = self.next
         self.next += 1
-        owner = command.owner
         self._new.append(
             NewHold(
                 self._product,
                 number,
                 at.number,
                 at.place,
-                command.measure,
-                command.quantity,
-                command.quantity,
+                measure,
+                quantity,
+                quantity,
                 owner.reference,
                 owner.channel,
                 owner.order,
@@ -110,7 +132,7 @@ class Holdings:
         )
         self._keys.append(at.key)
         if self._pools is not None:
-            self._pools.setdefault((at.key, command.measure, owner.key), deque()).append(number)
+            self._pools.setdefault((at.key, measure, owner.key), deque()).append(number)
         if expires_at is not None and expires_at <= self._batch.now:
             self.due.append(number)
         return number
@@ -173,6 +195,17 @@ class Holdings:
         hold.closed_by = None if remaining else kind
         hold.changed = True
 
+    def change_terms(self, hold: Hold, *, quantity: int, owner: str, counted: bool) -> None:
+        """Give a hold its new terms. It may move to another pool, or into one again because it is open again."""
+        if self._batch.undo is not None:
+            undo = partial(hold.restore_terms, hold.quantity, hold.owner)
+            self._batch.undo.append(partial(undo, counted=hold.counted, retermed=hold.retermed))
+        hold.quantity = quantity
+        hold.owner = owner
+        hold.counted = counted
+        hold.retermed = True
+        self._pools = None
+
     def oldest(self, position: str, measure: int, owner: str) -> Iterator[Hold]:
         """Open holds of the owner at a position, oldest first."""
         if self._pools is None:
@@ -209,18 +242,37 @@ class Holdings:
     def close(self, decision: Decision) -> None:
         """Add new and changed holds to the decision."""
         for hold in self._holds.values():
-            if not hold.changed:
-                continue
             index = hold.number - self._state.next_hold
-            if index < 0:
+            if index >= 0:
+                self._close_new(index, hold)
+                continue
+            if hold.retermed:
+                owner = Owner.of(hold.owner)
+                decision.terms.append(
+                    HoldTerms(self._product, hold.number, hold.quantity, owner, hold.counted)
+                )
+            if hold.changed:
                 decision.holds.append(
                     HoldChange(self._product, hold.number, hold.remaining, hold.expires_at, hold.closed_by)
                 )
-            else:
-                self._new[index] = msgspec.structs.replace(
-                    self._new[index],
-                    remaining=hold.remaining,
-                    expires_at=hold.expires_at,
-                    closed_by=hold.closed_by,
-                )
         decision.new_holds += self._new
+
+    def _close_new(self, index: int, hold: Hold) -> None:
+        if hold.changed:
+            self._new[index] = msgspec.structs.replace(
+                self._new[index],
+                remaining=hold.remaining,
+                expires_at=hold.expires_at,
+                closed_by=hold.closed_by,
+            )
+        if hold.retermed:
+            owner = Owner.of(hold.owner)
+            self._new[index] = msgspec.structs.replace(
+                self._new[index],
+                quantity=hold.quantity,
+                reference=owner.reference,
+                channel=owner.channel,
+                order=owner.order,
+                owner=hold.owner,
+                counted=hold.counted,
+            )

@@ -9,6 +9,7 @@ from onhand.core.book import Book, Cause
 from onhand.core.commands import ChangeOnHand, Kind, SetOnHand, Wipe
 from onhand.core.keys import Position
 from onhand.core.outcomes import Accepted, Outcome
+from onhand.core.snapshot import PositionState
 
 LEVEL_MAX = 1 << 62
 """Largest size of a level, of what is held and of what is not, scaled; half of what a column holds, so that a sum of
@@ -69,7 +70,7 @@ def wipe(book: Book, command: Wipe) -> Outcome:
     return Accepted(released=wiped)
 
 
-def fits(book: Book, position: Position, deltas: Iterable[tuple[int, int]]) -> bool:
+def fits(book: Book, position: Position | PositionState, deltas: Iterable[tuple[int, int]]) -> bool:
     """Whether all levels stay in range.
 
     The unattributed balance is bounded too, so that no release of holds can leave the range later.

@@ -29,6 +29,7 @@ class Reason(enum.StrEnum):
     UNKNOWN_HOLD = "unknown-hold"
     HOLD_CLOSED = "hold-closed"
     HOLD_TOO_SMALL = "hold-too-small"
+    HOLD_OF_ANOTHER_ORDER = "hold-of-another-order"
     PAYLOAD_MISMATCH = "payload-mismatch"
     DUPLICATE_ID = "duplicate-id"
     STALE_DOCUMENT = "stale-document"
@@ -61,12 +62,12 @@ class Accepted(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True)
     available: int = 0
     """Available for reservation at the node after the call; scaled; 0 when no check was made."""
     hold: int | None = None
-    """Number of the new hold within its product."""
+    """Number within its product of the hold that was made, topped up, attached or marked."""
     product_id: int | None = None
     expires_at: int | None = None
     """Microseconds since 1970."""
     released: int = 0
-    """Scaled: how much was released or consumed."""
+    """Scaled: how much was released, consumed or attached."""
     surplus: int = 0
     """Scaled: how much was asked for beyond what was reserved."""
     stale: bool = False

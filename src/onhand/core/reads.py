@@ -7,8 +7,10 @@ Whatever is accepted and refused, the snapshot must suffice. The argument, by wh
 - A checked reservation needs all cells of its place. Whatever else the batch changes there is read as above.
 - A draw by owner takes oldest holds first, at most its own quantity. Of one (position, measure, owner) the draws
   of a batch take at most the sum of their quantities from stored holds. Holds that can shrink otherwise are those
-  named by number and those due; the query does not count them, so those that are counted suffice. A clean-up or
-  wipe reads every hold it closes. A hold made in the batch is younger than all stored ones.
+  named by number and those due; the query does not count them, so those that are counted suffice. Holds that grow,
+  open again or come to another owner are named by number too: they may join a pool, wherever their age puts them, and
+  a draw that takes from them takes less from those counted. A clean-up, recalculation or wipe reads every hold it
+  closes. A hold made in the batch is younger than all stored ones.
 - The totals that a group asks for are sums over the cells of a place, which are read like those of a check.
 - A refused command or group takes nothing, which only leaves more.
 """
@@ -20,16 +22,21 @@ from collections.abc import Sequence
 from onhand.core.commands import (
     ANYONE,
     AnyCommand,
+    AttachHold,
     ChangeOnHand,
     ClearReserved,
     ExtendHold,
     Group,
+    LowerReserved,
+    MarkHold,
     Offset,
     ReleaseDue,
     ReleaseHold,
     Reserve,
     Reverse,
     SetOnHand,
+    SettleReserved,
+    TopUpHold,
     Wipe,
     Work,
 )
@@ -77,14 +84,16 @@ def _add(  # noqa: C901 - one case a command
                 _position(needed, product, position)
         case ChangeOnHand() | SetOnHand():
             _position(needed, product, command.position)
-        case ReleaseHold() | ExtendHold():
+        case ReleaseHold() | ExtendHold() | TopUpHold() | AttachHold() | MarkHold():
             needed.holds.add((product, command.hold))
         case Offset(hold=int(number)):
             _position(needed, product, command.position)
             needed.holds.add((product, number))
         case ReleaseDue():
             pass
-        case ClearReserved():
+        case LowerReserved():
+            _position(needed, product, command.position)
+        case ClearReserved() | SettleReserved():
             needed.records.add((product, None))
             needed.all_holds.add((product, None))
         case Wipe():

@@ -6,7 +6,16 @@ A recorded refusal (decisions 14) is a fact of the batch: a group that is taken 
 from __future__ import annotations
 
 from onhand.core.book import Book
-from onhand.core.commands import AnyCommand, Offset, ReleaseHold, Reserve, Reverse, Unreserve
+from onhand.core.commands import (
+    AnyCommand,
+    AttachHold,
+    Offset,
+    ReleaseHold,
+    Reserve,
+    Reverse,
+    TopUpHold,
+    Unreserve,
+)
 from onhand.core.dimensions import OUTPUT
 from onhand.core.keys import decode
 from onhand.core.outcomes import Reason, Rejected, Shortage
@@ -27,7 +36,7 @@ def record(
     book: Book, command: AnyCommand, at: tuple[str, int], seen: tuple[int, int], rejected: Rejected
 ) -> Rejected:
     """Note a refusal with its numbers: `at` is (position, measure), `seen` is (requested, available)."""
-    channel = command.owner.channel if isinstance(command, Reserve | Reverse) else ""
+    channel = command.owner.channel if isinstance(command, Reserve | Reverse | AttachHold) else ""
     nodes = rejected.shortage.nodes if rejected.shortage is not None else ()
     book.batch.decision.refusals.append(
         Refusal(
@@ -45,7 +54,7 @@ def record(
     return rejected
 
 
-def short(book: Book, command: Reserve, shortage: Shortage) -> Rejected:
+def short(book: Book, command: Reserve | TopUpHold, at: tuple[str, int], shortage: Shortage) -> Rejected:
     """Too little is available."""
     levels = " and ".join(_spoken(node) for node in shortage.nodes)
     message = (
@@ -53,8 +62,7 @@ def short(book: Book, command: Reserve, shortage: Shortage) -> Rejected:
         f"{levels}. Reserve less, or wait for stock or a release."
     )
     rejected = Rejected(Reason.SHORTAGE, message, shortage.available, shortage)
-    seen = (shortage.requested, shortage.available)
-    return record(book, command, (command.position.key, command.measure), seen, rejected)
+    return record(book, command, at, (shortage.requested, shortage.available), rejected)
 
 
 def _spoken(node: str) -> str:
@@ -62,14 +70,14 @@ def _spoken(node: str) -> str:
     return ", ".join(f"{OUTPUT[name]} {value}" for name, value in decode(node)) or "the whole product"
 
 
-def complex_levels(book: Book, command: Reserve) -> Rejected:
+def complex_levels(book: Book, command: Reserve | TopUpHold, at: tuple[str, int]) -> Rejected:
     """Reservations cross on more cells than the bound allows."""
     message = (
         "The reservations of this product name dimensions that cross on more cells or levels than a check may look "
         "at. Use nested levels (strictReservationHierarchy), or clean up historical reservations."
     )
     rejected = Rejected(Reason.TOO_COMPLEX, message)
-    return record(book, command, (command.position.key, command.measure), (command.quantity, 0), rejected)
+    return record(book, command, at, (command.quantity, 0), rejected)
 
 
 def negative_with_check(book: Book, command: Reverse) -> Rejected:
@@ -108,10 +116,26 @@ def hold_closed(book: Book, command: AnyCommand, at: tuple[str, int], number: in
     return record(book, command, at, (0, 0), Rejected(Reason.HOLD_CLOSED, message))
 
 
-def hold_too_small(book: Book, command: ReleaseHold, at: tuple[str, int], asked: int, left: int) -> Rejected:
+def hold_too_small(
+    book: Book, command: ReleaseHold | AttachHold, at: tuple[str, int], asked: int, left: int
+) -> Rejected:
     """More was to be released than the hold has left."""
-    message = f"Hold number {command.hold} has {shown(left)} left, not {shown(asked)}. Release at most what is left."
+    message = (
+        f"Hold number {command.hold} has {shown(left)} left, not {shown(asked)}. Name at most what is left, or nothing "
+        "for all of it."
+    )
     return record(book, command, at, (asked, left), Rejected(Reason.HOLD_TOO_SMALL, message, left))
+
+
+def other_order(book: Book, command: AttachHold, at: tuple[str, int], order: str) -> Rejected:
+    """The hold is attached to another order line."""
+    message = f"Hold number {command.hold} belongs to order {order[:100]!r} already. Reserve for this order line instead."
+    return record(book, command, at, (0, 0), Rejected(Reason.HOLD_OF_ANOTHER_ORDER, message))
+
+
+def no_order() -> Rejected:
+    """A hold can only be attached to an order line."""
+    return Rejected(Reason.INVALID_VALUE, "The owner names no order line to attach the reservation to.")
 
 
 def other_node(command: Offset, position: str) -> Rejected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from onhand.core import refusals
+from onhand.core.availability import Plain
 from onhand.core.book import Book, Cause
 from onhand.core.commands import (
     ANYONE,
@@ -14,14 +15,18 @@ from onhand.core.commands import (
     ReleaseHold,
     Reserve,
     Reverse,
+    TopUpHold,
     Unreserve,
 )
 from onhand.core.holds import draw, take
+from onhand.core.keys import Position
 from onhand.core.onhand import LEVEL_MAX, fits
-from onhand.core.outcomes import Accepted, Outcome, Shortage
+from onhand.core.outcomes import Accepted, Outcome, Rejected, Shortage
+from onhand.core.rules import Rules
+from onhand.core.snapshot import PositionState
 
 
-def reserve(book: Book, command: Reserve) -> Outcome:  # noqa: PLR0911 - one line a refusal
+def reserve(book: Book, command: Reserve) -> Outcome:
     """Take a hold; checked: only if all reservations can be met together afterwards (I1)."""
     rules = book.rules
     if rules is None:
@@ -33,30 +38,39 @@ def reserve(book: Book, command: Reserve) -> Outcome:  # noqa: PLR0911 - one lin
         return refusals.not_positive()
     position = command.position
     measure = command.measure
-    stand = None
-    if command.check:
-        availability = rules.mapped.get(measure)
-        if availability is not None:
-            stand = book.stand(rules, position.place, availability)
-            available = stand.available(position.cell)
-            if quantity > available:
-                if quantity <= stand.afr(position.cell) and stand.too_complex():
-                    return refusals.complex_levels(book, command)
-                shortage = Shortage(quantity, available, stand.limiting(position.cell))
-                return refusals.short(book, command, shortage)
-        elif rules.switches.unmapped_check == "fail":
-            return refusals.unmapped()
+    stand = checked(book, rules, command, position, measure) if command.check else None
+    if isinstance(stand, Rejected):
+        return stand
     # What is held has a bound of its own: a level that was posted down hides how much of it is held.
     held = book.level(position.key, measure).held + quantity
     if held > LEVEL_MAX or not fits(book, position, ((measure, quantity),)):
         return refusals.out_of_range()
     at = book.enter(position)
     expires_at = _expiry(book, command)
-    number = book.holdings.add(command, at, expires_at)
+    number = book.holdings.add(command, at, measure, quantity, command.owner, expires_at)
     cause = Cause(Kind.RESERVE, command.id, command.caller)
     book.shift(at, measure, quantity, quantity, cause, number)
     left = 0 if stand is None else stand.available(position.cell)
     return Accepted(left, number, book.product_id, expires_at)
+
+
+def checked(
+    book: Book, rules: Rules, command: Reserve | TopUpHold, node: Position | PositionState, measure: int
+) -> Plain | Rejected | None:
+    """What a checked command stands on at its node, or why it is refused; None when nothing says what is available."""
+    availability = rules.mapped.get(measure)
+    if availability is None:
+        return refusals.unmapped() if rules.switches.unmapped_check == "fail" else None
+    quantity, cell = command.quantity, node.cell
+    stand = book.stand(rules, node.place, availability)
+    available = stand.available(cell)
+    if quantity > available:
+        if quantity <= stand.afr(cell) and stand.too_complex():
+            return refusals.complex_levels(book, command, (node.key, measure))
+        return refusals.short(
+            book, command, (node.key, measure), Shortage(quantity, available, stand.limiting(cell))
+        )
+    return stand
 
 
 def reverse(book: Book, command: Reverse) -> Outcome:

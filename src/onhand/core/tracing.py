@@ -2,7 +2,7 @@
 
 The id of such a command must be forgotten with its place as well (specification 2.4): a count that confirmed the level
 before a wipe has to count again after it. The service's own commands (expiry, clean-up, wipe) never repeat an id and
-leave no trace.
+leave no trace; nor does a recalculation, which speaks of no place.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from __future__ import annotations
 from onhand.core.book import Book, Cause
 from onhand.core.commands import (
     AnyCommand,
+    AttachHold,
     ChangeOnHand,
     ExtendHold,
+    LowerReserved,
+    MarkHold,
     Offset,
     ReleaseHold,
     Reserve,
@@ -29,9 +32,9 @@ def trace(book: Book, command: AnyCommand) -> None:
             where = position.key
         case SetOnHand(position=position, values=[(measure, _), *_]):
             where = position.key
-        case Reserve() | Reverse() | Unreserve() | Offset():
+        case Reserve() | Reverse() | Unreserve() | Offset() | LowerReserved():
             where, measure = command.position.key, command.measure
-        case ReleaseHold(hold=hold) | ExtendHold(hold=hold):
+        case ReleaseHold(hold=hold) | ExtendHold(hold=hold) | AttachHold(hold=hold) | MarkHold(hold=hold):
             stored = book.holdings.get(hold)
             if stored is None:
                 return

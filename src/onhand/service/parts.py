@@ -10,18 +10,23 @@ import structlog
 
 from onhand.core.commands import (
     AnyCommand,
+    AttachHold,
     ChangeOnHand,
     ClearReserved,
     DocumentKey,
     DocumentWrite,
     ExtendHold,
     Group,
+    LowerReserved,
+    MarkHold,
     Offset,
     ReleaseDue,
     ReleaseHold,
     Reserve,
     Reverse,
     SetOnHand,
+    SettleReserved,
+    TopUpHold,
     Unreserve,
     Wipe,
     Work,
@@ -46,6 +51,11 @@ _NAMES: dict[type, str] = {
     ReleaseDue: "expire",
     ClearReserved: "clear",
     Wipe: "wipe",
+    TopUpHold: "top-up",
+    AttachHold: "attach",
+    MarkHold: "mark",
+    LowerReserved: "lower",
+    SettleReserved: "settle",
 }
 """Command types as metrics and logs name them."""
 

@@ -253,6 +253,7 @@ class Queries:
         product: str | None = None,
         reference: str | None = None,
         channel: str | None = None,
+        order: str | None = None,
         open_only: bool | None = True,
         after: str | None = None,
         limit: int = 100,
@@ -265,6 +266,7 @@ class Queries:
             product=None if product is None else fold(rules, product),
             reference=reference,
             channel=channel,
+            order=order,
             open=open_only,
         )
         return await self._reader.holds(which, self._clock.now_us(), after, limit)

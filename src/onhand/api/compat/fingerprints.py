@@ -12,8 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from onhand.api.compat.wire import Event, Numbers, OnHandBody, ReserveBody, SetOnHandBody, UnreserveBody
-from onhand.core.digest import digest
+from onhand.core.fingerprints import digest
 from onhand.core.quantities import QuantityError, parse
+
+__all__ = ["digest", "on_hand", "reserve", "set_on_hand", "unreserve"]
 
 
 def on_hand(body: OnHandBody) -> int:

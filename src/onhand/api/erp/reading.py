@@ -11,13 +11,13 @@ from onhand.api.compat.wire import Numbers
 from onhand.api.erp.wire import ErpLineRequest, ErpMessageRequest, ErpMoveRequest
 from onhand.api.ids import new_id
 from onhand.api.problems import EdgeProblem
-from onhand.core.digest import digest
 from onhand.core.dimensions import name_dimensions, text_problem
 from onhand.core.erp import targets
 from onhand.core.erp.asking import LineAsked, MoveAsked, Spoiled
 from onhand.core.erp.figures import ERP_SOURCE
 from onhand.core.erp.intake import Asked
 from onhand.core.erp.lines import AdjustmentSource, Reservation
+from onhand.core.fingerprints import digest
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.rules import Rules
 

@@ -22,10 +22,10 @@ from onhand.api.native.wire import ErpAnswer, ErpEvent, ErpOffset, ErpResult, Of
 from onhand.api.problems import FAULTS, EdgeProblem
 from onhand.api.services import Services
 from onhand.core.commands import Group, GroupMember, Kind, Offset
-from onhand.core.digest import digest
 from onhand.core.erp import targets
 from onhand.core.erp.figures import ERP_SOURCE
 from onhand.core.erp.targets import HoldFacts, Mismatch
+from onhand.core.fingerprints import digest
 from onhand.core.outcomes import GroupOutcome, Outcome, Reason, Rejected, Replayed
 from onhand.core.quantities import to_decimal
 from onhand.core.rules import Rules

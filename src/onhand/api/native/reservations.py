@@ -28,8 +28,8 @@ from onhand.api.problems import of_rejection
 from onhand.api.services import Services
 from onhand.core import keys
 from onhand.core.commands import AnyCommand, ExtendHold, ReleaseHold, Reserve
-from onhand.core.digest import digest
 from onhand.core.dimensions import OUTPUT
+from onhand.core.fingerprints import digest
 from onhand.core.keys import Dimensions, ProductKey
 from onhand.core.outcomes import Accepted, Outcome, Reason, Rejected, Replayed
 from onhand.core.quantities import to_decimal
@@ -115,6 +115,7 @@ async def listing(call: Call, services: Services) -> Reply:
             product=query.text("productId"),
             reference=query.text("reference"),
             channel=query.text("channel"),
+            order=query.text("order"),
             open_only=True if open_only is None and query.text("state") != "all" else open_only,
             after=after,
             limit=limit,

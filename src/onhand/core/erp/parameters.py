@@ -33,16 +33,27 @@ class AdjustmentOffset(msgspec.Struct, frozen=True, rename="camel", forbid_unkno
     """
 
     kind: LineKind
+    """`salesOrder` or `adjustmentJournal`."""
     trigger: Trigger
+    """`create`, or `invoice` (sales order) or `post` (journal)."""
     data_source: str
+    """Where the movement was posted before."""
     physical_measure: str
+    """The measure that is taken back."""
     site: bool = True
+    """SiteId."""
     warehouse: bool = True
+    """LocationId."""
     inventory_status: bool = False
+    """StatusId."""
     location: bool = False
+    """WMSLocationId."""
     license_plate: bool = False
+    """LicensePlateId."""
     batch: bool = False
+    """BatchId."""
     serial: bool = False
+    """SerialId."""
 
 
 class Parameters(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True, kw_only=True):
@@ -81,6 +92,7 @@ class Parameters(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     """What a line without a soft reservation may do when `softReservation` is on: `block` refuses to reserve it hard or to
     go further, `warning` says so, `ignore` says nothing."""
     adjustment_offsets: tuple[AdjustmentOffset, ...] = ()
+    """What lines take back that was posted to another source before."""
 
     def owner(self, warehouse: str) -> Owner:
         """Who moves the physical quantity of a warehouse; names are compared without regard to case."""

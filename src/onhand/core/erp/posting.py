@@ -20,13 +20,13 @@ import msgspec
 
 from onhand.core.commands import ChangeOnHand, Kind
 from onhand.core.commands import Offset as OffsetCommand
-from onhand.core.digest import digest
 from onhand.core.dimensions import name_dimensions, on_hand_position
 from onhand.core.erp import targets
 from onhand.core.erp.lines import Line, Offset
 from onhand.core.erp.moving import remember
 from onhand.core.erp.parameters import Parameters
 from onhand.core.erp.targets import HoldFacts, Mismatch, Subject, Target
+from onhand.core.fingerprints import digest
 from onhand.core.keys import Position
 from onhand.core.outcomes import Outcome, Reason, Rejected, Replayed
 from onhand.core.quantities import to_text

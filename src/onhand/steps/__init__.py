@@ -1,0 +1,1 @@
+"""Workflow steps: one pure plan each, and what people need to know of it."""
