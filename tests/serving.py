@@ -198,5 +198,6 @@ async def serving(
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()
+        await services.erp.consistency.stop()
         await batcher.stop()
         await pool.close()

@@ -30,6 +30,7 @@ def schedules(house: House) -> list[Schedule]:
     return [
         Schedule("sweep", timedelta(seconds=house.settings.sweep_seconds), house.jobs.sweep),
         Schedule("erp-sync", timedelta(seconds=house.settings.erp_sync_seconds), house.erp.sync.run),
+        Schedule("erp-checks", EVERY_MINUTE, house.erp.consistency.run_due),
         Schedule("resume-jobs", EVERY_MINUTE, house.jobs.run_unfinished),
         Schedule("partitions", EVERY_DAY, partitions),
         Schedule("refusals", EVERY_DAY, refusals),

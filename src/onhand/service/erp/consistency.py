@@ -17,10 +17,10 @@ import structlog
 
 from onhand.core.commands import DocumentKey, DocumentWrite, Group
 from onhand.core.concluding import Concluded
-from onhand.core.digest import digest
 from onhand.core.erp import checks
 from onhand.core.erp.checks import Approval, Check, Covers, Figures, Record
 from onhand.core.erp.figure_records import FigureRecord, source_of
+from onhand.core.fingerprints import digest
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.rules import Rules
 from onhand.ports import Clock, Documents, Page, Reader

@@ -13,12 +13,12 @@ from typing import Final
 
 from onhand.core.commands import ChangeOnHand, DocumentWrite, Group, Kind
 from onhand.core.concluding import Concluded
-from onhand.core.digest import digest
 from onhand.core.dimensions import name_dimensions, on_hand_position
 from onhand.core.erp import checks
 from onhand.core.erp.checks import Approval, Check, Findings, KeptFinding, SpotChange
 from onhand.core.erp.comparing import Change, DifferenceClass, arrived
 from onhand.core.erp.figures import ERP_SOURCE
+from onhand.core.fingerprints import digest
 from onhand.core.keys import Position, ProductKey, decode, encode
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules

@@ -11,6 +11,7 @@ from onhand.core.rules import Rules
 from onhand.ports import Clock, Documents, Reader
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.consistency import Consistency
 from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import ErpLines
 from onhand.service.erp.parameters import ErpParameters
@@ -25,6 +26,7 @@ class ErpSide:
     lines: ErpLines
     sync: ErpSync
     holds: Holds
+    consistency: Consistency
 
     async def tell(self, rules: Rules, messages: Sequence[Asked], source: str = "") -> Taken:
         """Take messages; in direct mode what they change is posted before the answer.
@@ -54,4 +56,10 @@ def erp_side(  # noqa: PLR0913 - its collaborators
     lines = ErpLines(documents, batcher, parameters)
     holds = Holds(reader, clock)
     sync = ErpSync(documents, batcher, environments, clock, parameters=parameters, lines=lines, holds=holds)
-    return ErpSide(parameters=parameters, lines=lines, sync=sync, holds=holds)
+    return ErpSide(
+        parameters=parameters,
+        lines=lines,
+        sync=sync,
+        holds=holds,
+        consistency=Consistency(documents, reader, batcher, environments, clock),
+    )
