@@ -11,6 +11,7 @@ from onhand.cli import (
     administration,
     configuration,
     demonstration,
+    erp,
     holds,
     loading,
     rates,
@@ -49,6 +50,7 @@ app.add_typer(holds.app, name="holds", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(loading.load)
 app.add_typer(rates.app, name="rates", rich_help_panel=WORK)
 app.add_typer(configuration.app, name="config", rich_help_panel=WORK)
+app.add_typer(erp.app, name="erp", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(configuration.token)
 app.command(rich_help_panel=LOOK)(stock.movements)
 app.command(rich_help_panel=LOOK)(stock.refusals)
