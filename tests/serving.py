@@ -23,9 +23,15 @@ from onhand.service.environments import Environments
 from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.desk import open_desk
+from onhand.service.workflow.item_reading import ItemReading
+from onhand.service.workflow.items import InventoryItems
 from onhand.service.workflow.rates import Rates
+from onhand.service.workflow.surroundings import Gathering
+from onhand.service.workflow.transactions import Transactions
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
+from onhand.storage.postgres.items import PostgresItems
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
@@ -150,6 +156,16 @@ async def serving(
     batcher = Batcher(PostgresStore(pool), environments, clock, probe=metrics)
     documents = PostgresDocuments(pool)
     jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
+    rates, rows = Rates(documents, batcher), PostgresItems(pool)
+    orders = open_desk(
+        documents=documents,
+        reader=reader,
+        batcher=batcher,
+        environments=environments,
+        clock=clock,
+        exchange=rates,
+    )
+    around = Gathering(environments, orders.configurations, rates)
 
     def page() -> tuple[bytes, str]:
         content_type, body = metrics.exposition()
@@ -166,7 +182,12 @@ async def serving(
         auditor=Auditor(reader, environments, probe=metrics),
         erp=erp_side(documents, reader, batcher, environments, clock, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
-        rates=Rates(documents, batcher),
+        rates=rates,
+        items=InventoryItems(
+            around, ItemReading(around, reader, documents, rows, clock), reader, batcher, jobs, clock
+        ),
+        transactions=Transactions(around, documents, rows),
+        orders=orders,
         reader=reader,
         clock=clock,
         metrics=page,
@@ -199,5 +220,6 @@ async def serving(
         await server.shutdown(sockets=[listener])
         await jobs.stop()
         await services.erp.consistency.stop()
+        await services.orders.background.stop()
         await batcher.stop()
         await pool.close()

@@ -12,7 +12,7 @@ import msgspec
 from onhand.core import documents, stock
 from onhand.core.commands import DocumentKey, Kind
 from onhand.core.keys import Dimensions, ProductKey
-from onhand.core.orders.postings import PostingFilter
+from onhand.core.orders.postings import ItemFilter, PostingFilter
 from onhand.core.snapshot import Decision, Reads, Snapshot
 
 StockRow = stock.StockRow
@@ -326,15 +326,11 @@ class Items(Protocol):
     async def count_postings(self, which: PostingFilter, limit: int) -> int:
         """How many transactions they make, counted up to the limit."""
 
-    async def products(
-        self,
-        environment: int,
-        places: tuple[str, ...] | None,
-        since: datetime | None,
-        after: str | None,
-        limit: int,
-    ) -> Page:
-        """Products (`ProductKey`) that ever had stock at the places; with `since`, a movement there from then on."""
+    async def items(self, which: ItemFilter, after: str | None, limit: int) -> Page:
+        """Products at places where they ever had stock (`ItemSpot`), in the order of their keys."""
+
+    async def count_items(self, which: ItemFilter, limit: int) -> int:
+        """How many there are, counted up to the limit."""
 
 
 # Catalogue: configuration, access, jobs ----------------------------------------------------------------------

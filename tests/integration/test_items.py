@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from onhand.core.commands import Kind
-from onhand.core.orders.postings import PostingFilter, Site, gathered, transaction
+from onhand.core.orders.postings import ItemFilter, PostingFilter, Site, gathered, transaction
 from onhand.storage.postgres.cursors import CursorError
 from onhand.storage.postgres.items import PostgresItems
 from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
@@ -117,18 +117,33 @@ async def test_a_cursor_of_another_listing_is_refused(house) -> None:
         await house.items.postings(which(product=A), page.next, 1)
 
 
-async def test_products_of_a_warehouse(house) -> None:
-    async def products(places, since=None, limit=10) -> list[str]:
-        found, after = [], None
-        while True:
-            page = await house.items.products(1, places, since, after, limit)
-            found += [key.product for key in page.rows]
-            after = page.next
-            if after is None:
-                return sorted(found)
+async def listed(house, limit: int = 10, **narrow) -> list[tuple[str, str]]:
+    free = {"environment": 1, "inventory": STOCKED, "organizations": ("usmf",), "places": (HERE, THERE)}
+    which = ItemFilter(**(free | narrow))
+    found, after = [], None
+    while True:
+        page = await house.items.items(which, after, limit)
+        found += [(spot.product.product, spot.place) for spot in page.rows]
+        after = page.next
+        if after is None:
+            assert await house.items.count_items(which, 100) == len(found)
+            return sorted(found)
 
-    assert await products((HERE,), limit=1) == ["a", "b"]
-    assert await products((THERE,)) == ["a"]
-    assert await products(None) == ["a", "b"]
-    assert await products((HERE,), MOMENT) == ["a", "b"]
-    assert await products(None, MOMENT + timedelta(seconds=1)) == []
+
+@pytest.mark.parametrize("limit", [1, 2, 10])
+async def test_items_are_products_at_places(house, limit: int) -> None:
+    assert await listed(house, limit) == [("a", HERE), ("a", THERE), ("b", HERE)]
+    assert await listed(house, places=(THERE,)) == [("a", THERE)]
+    assert await listed(house, products=("b", "c")) == [("b", HERE)]
+    assert await listed(house, organizations=("other",)) == []
+    assert len(await listed(house, since=MOMENT)) == 3
+    assert await listed(house, since=MOMENT + timedelta(seconds=1)) == []
+
+
+async def test_items_in_stock(house) -> None:
+    def sell(hand: Hand) -> None:
+        hand.post(A, ELSEWHERE, -2 * PIECE, "sold")
+
+    await do(house.store, wanting(A, positions={(A, ELSEWHERE.key)}), sell)
+    assert await listed(house, in_stock=False) == [("a", THERE)]
+    assert await listed(house, in_stock=True) == [("a", HERE), ("b", HERE)]

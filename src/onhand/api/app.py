@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from onhand.api import problems
 from onhand.api.exchange import Reply
 from onhand.api.ids import request_id
-from onhand.api.pipeline import Disconnected, Pipeline, path_parameters
+from onhand.api.pipeline import Disconnected, Pipeline, decoded_path, path_parameters
 from onhand.api.problems import EdgeProblem
 from onhand.api.route import COMPAT, Route
 from onhand.api.routes import ROUTES
@@ -140,7 +140,7 @@ class Dispatcher:
 
     async def _framework(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self  # makes the router raise instead of answering a wrong method itself
-        path = scope["path"].rstrip()
+        path = decoded_path(scope).rstrip()
         scope["path"] = path = self._spelled(path.rstrip("/") or "/")
         try:
             await self._router(scope, receive, send)

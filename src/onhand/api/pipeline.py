@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 import structlog
 from starlette.types import Receive, Scope
@@ -244,6 +246,20 @@ def _refused(error: Exception) -> EdgeProblem | None:
     return None
 
 
+SLASH: Final = "\ue000"
+"""Stands for an encoded slash while a path is taken apart; ids of other systems may have slashes."""
+_ENCODED: Final = re.compile(rb"%2f", re.IGNORECASE)
+
+
+def decoded_path(scope: Mapping[str, Any]) -> str:
+    """The path of a request, in which an encoded slash separates nothing."""
+    path: str = scope["path"]
+    raw: bytes = scope.get("raw_path") or b""
+    if not _ENCODED.search(raw):
+        return path
+    return unquote(_ENCODED.sub(SLASH.encode(), raw).decode(errors="replace"))
+
+
 def path_parameters(scope: Mapping[str, Any]) -> dict[str, str]:
     """Placeholders that the framework's router found."""
-    return {name: str(value) for name, value in scope.get("path_params", {}).items()}
+    return {name: str(value).replace(SLASH, "/") for name, value in scope.get("path_params", {}).items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from onhand.api.erp import lines, parameters, wire
+from onhand.api.erp import lines, parameters, snapshots, soft, wire
 from onhand.api.exchange import Json
 from onhand.api.route import NATIVE, Handler, Route
 from onhand.core.erp.parameters import Parameters
@@ -49,8 +49,20 @@ ERP_ROUTES: Final[tuple[Route, ...]] = (
          body=wire.ErpRetryRequest, answer=wire.ErpLineAnswer),
     _erp("POST", "lines/{lineId}/dismiss", lines.dismiss, ERP, "Take a failed offset off the list.",
          body=wire.ErpDismissRequest, answer=wire.ErpLineAnswer),
+    _erp("POST", "lines/{lineId}/soft-reservation", soft.reserve, ERP, "Soft-reserve a line from the ERP.",
+         body=wire.ErpSoftRequest, answer=wire.ErpLineAnswer, headers=_KEY),
+    _erp("POST", "lines/{lineId}/soft-reservation/revert", soft.revert, ERP, "Give the soft reservation of a line back.",
+         body=wire.ErpSoftRequest, answer=wire.ErpLineAnswer, headers=_KEY),
+    _erp("POST", "orders/{orderId}/soft-reservation", soft.reserve_order, ERP, "Soft-reserve all lines of an order.",
+         body=wire.ErpOrderSoftRequest, answer=wire.ErpSoftAnswer, headers=_KEY),
+    _erp("POST", "orders/{orderId}/soft-reservation/revert", soft.revert_order, ERP,
+         "Give the soft reservations of an order back.", body=wire.ErpOrderSoftRequest, answer=wire.ErpSoftAnswer,
+         headers=_KEY),
     _erp("GET", "failed", lines.list_failures, READ, "What could not be offset or posted, with both places.",
          answer=wire.ErpFailures, query=("after", "limit")),
+    _erp("POST", "snapshots", snapshots.apply, ERP,
+         "Set absolute figures that say which lines they contain.", body=wire.ErpSnapshotRequest,
+         answer=wire.ErpSnapshotAnswer, untimed=True),
     _erp("GET", "sources", lines.list_sources, READ, "Sources of messages and their gaps.",
          answer=wire.ErpSourcePage, query=("after", "limit")),
     _erp("GET", "sources/{source}", lines.read_source, READ, "A source of messages.", answer=wire.ErpSourceAnswer),

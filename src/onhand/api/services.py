@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from onhand.service.erp.side import ErpSide
     from onhand.service.jobs import Jobs
     from onhand.service.queries import Queries
+    from onhand.service.workflow.desk import OrderDesk
+    from onhand.service.workflow.items import InventoryItems
     from onhand.service.workflow.rates import Rates
+    from onhand.service.workflow.transactions import Transactions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,9 @@ class Services:
     access: Access
     erp: ErpSide
     rates: Rates
+    items: InventoryItems
+    transactions: Transactions
+    orders: OrderDesk
     reader: Reader
     clock: Clock
     metrics: Callable[[], tuple[bytes, str]]

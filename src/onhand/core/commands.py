@@ -180,6 +180,8 @@ class ReleaseHold(Command, frozen=True, kw_only=True):
     """Number of the hold within its product."""
     quantity: int | None = None
     """Scaled; None releases what remains. More than remains is refused."""
+    at_most: bool = False
+    """True: what is asked for beyond what remains is reported, and a hold with nothing left is no refusal."""
     reason: str = ""
 
     @property
@@ -366,7 +368,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
 
     commands: tuple[GroupMember, ...]
     documents: tuple[DocumentKey, ...] = ()
-    """Locked and read with the rest."""
+    """Locked and read with the rest. `finish` may write these, and new ones that nobody has to look at before."""
     places: tuple[tuple[ProductKey, str], ...] = ()
     """(product, place) whose totals `finish` asks for; their cells are read. A product that is new is made."""
     finish: Callable[[Concluded], Sequence[DocumentWrite] | Rejected] | None = None

@@ -232,12 +232,17 @@ def _concluded(batch: Batch, group: Group, outcomes: Sequence[Outcome], before: 
 def _write(
     batch: Batch, asked: Sequence[DocumentKey], writes: Sequence[DocumentWrite] | Rejected
 ) -> tuple[int, ...] | Rejected:
-    """Enter the group's documents; their new versions, or why the group is refused."""
+    """Enter the group's documents; their new versions, or why the group is refused.
+
+    A document that was not asked for can only be a new one; the database refuses it when its key is taken.
+    """
     if isinstance(writes, Rejected):
         return writes
     current = {key: batch.document(key) for key in asked}
     for write in writes:
         document = current.get(write.key)
+        if document is None and not write.expected_version:
+            document = batch.document(write.key)
         if document is None or document.version != write.expected_version:
             return refusals.stale_document()
         current[write.key] = Document(write.key, write.version, b"" if write.delete else write.body)

@@ -76,7 +76,7 @@ def attach(book: Book, command: AttachHold) -> Outcome:  # noqa: PLR0911 - one l
         command.owner.channel or known.channel,
         command.owner.order,
     )
-    if known.order or quantity == hold.remaining:  # a hold of this order is not split
+    if quantity == hold.remaining:
         book.holdings.change_terms(hold, quantity=hold.quantity, owner=owner.key, counted=hold.counted)
         book.holdings.change(hold, hold.remaining, None, Kind.ATTACH)
         return Accepted(hold=hold.number, product_id=book.product_id, released=hold.remaining)

@@ -128,15 +128,18 @@ def release(book: Book, command: ReleaseHold) -> Outcome:
     if hold is None:
         return refusals.unknown_hold(book, command, command.hold)
     where = (hold.position, hold.measure)
-    if not hold.remaining:
-        return refusals.hold_closed(book, command, where, command.hold)
     quantity = hold.remaining if command.quantity is None else command.quantity
-    if quantity <= 0:
+    if command.at_most:
+        quantity = min(quantity, hold.remaining)
+    elif not hold.remaining:
+        return refusals.hold_closed(book, command, where, command.hold)
+    elif quantity <= 0:
         return refusals.not_positive()
     if quantity > hold.remaining:
         return refusals.hold_too_small(book, command, where, quantity, hold.remaining)
-    take(book, hold, quantity, Cause(Kind.RELEASE, command.id, command.caller, command.reason))
-    return Accepted(released=quantity)
+    if quantity > 0:
+        take(book, hold, quantity, Cause(Kind.RELEASE, command.id, command.caller, command.reason))
+    return Accepted(released=max(0, quantity), surplus=max(0, (command.quantity or 0) - quantity))
 
 
 def extend(book: Book, command: ExtendHold) -> Outcome:

@@ -28,12 +28,18 @@ from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSetting
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
+from onhand.service.workflow.desk import OrderDesk, open_desk
+from onhand.service.workflow.item_reading import ItemReading
+from onhand.service.workflow.items import InventoryItems
 from onhand.service.workflow.rates import Rates
+from onhand.service.workflow.surroundings import Gathering
+from onhand.service.workflow.transactions import Transactions
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.embedded import EmbeddedServer, EmbeddedServerError, reachable_data_directory
+from onhand.storage.postgres.items import PostgresItems
 from onhand.storage.postgres.pool import Database, open_pool
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
@@ -74,6 +80,9 @@ class House:
     access: Access
     erp: ErpSide
     rates: Rates
+    items: InventoryItems
+    transactions: Transactions
+    orders: OrderDesk
     metrics: Metrics
 
 
@@ -200,6 +209,18 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         drain_seconds=settings.shutdown_seconds,
     )
     documents = PostgresDocuments(pool)
+    rates = Rates(documents, batcher)
+    jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
+    rows = PostgresItems(pool)
+    orders = open_desk(
+        documents=documents,
+        reader=reader,
+        batcher=batcher,
+        environments=environments,
+        clock=clock,
+        exchange=rates,
+    )
+    around = Gathering(environments, orders.configurations, rates)
     return House(
         settings=settings,
         url=url,
@@ -210,11 +231,16 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         environments=environments,
         batcher=batcher,
         queries=Queries(reader, environments, clock),
-        jobs=Jobs(reader, catalogue, batcher, environments, clock, probe=metrics),
+        jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
+        rates=rates,
+        items=InventoryItems(
+            around, ItemReading(around, reader, documents, rows, clock), reader, batcher, jobs, clock
+        ),
+        transactions=Transactions(around, documents, rows),
+        orders=orders,
         erp=erp_side(documents, reader, batcher, environments, clock),
-        rates=Rates(documents, batcher),
         metrics=metrics,
     )
 

@@ -11,6 +11,9 @@ from onhand.runtime.house import House
 from onhand.storage.postgres.maintenance import drop_refusals, ensure_partitions, prune_command_ids
 from onhand.storage.postgres.schedule import EVERY_DAY, EVERY_HOUR, EVERY_MINUTE, Schedule
 
+POLL = timedelta(seconds=5)
+"""How often overdue orders are looked for."""
+
 PRUNE_CHUNK = 5_000
 """Command ids deleted in one statement."""
 
@@ -29,6 +32,7 @@ def schedules(house: House) -> list[Schedule]:
 
     return [
         Schedule("sweep", timedelta(seconds=house.settings.sweep_seconds), house.jobs.sweep),
+        Schedule("overdue-orders", POLL, house.orders.overdue.take_up),
         Schedule("erp-sync", timedelta(seconds=house.settings.erp_sync_seconds), house.erp.sync.run),
         Schedule("erp-checks", EVERY_MINUTE, house.erp.consistency.run_due),
         Schedule("resume-jobs", EVERY_MINUTE, house.jobs.run_unfinished),

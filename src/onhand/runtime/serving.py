@@ -104,6 +104,7 @@ async def _running(house: House) -> AsyncIterator[None]:
         await clockwork.stop()
         await house.jobs.stop()
         await house.erp.consistency.stop()
+        await house.orders.background.stop()
         await house.batcher.stop()
 
 
@@ -143,6 +144,9 @@ def _services(settings: Settings, house: House) -> Services:
         access=house.access,
         erp=house.erp,
         rates=house.rates,
+        items=house.items,
+        transactions=house.transactions,
+        orders=house.orders,
         reader=house.reader,
         clock=house.clock,
         metrics=metrics,

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import structlog
 
-from onhand.core.commands import ClearReserved, ReleaseDue, Wipe
+from onhand.core.commands import ClearReserved, ReleaseDue, SettleReserved, Wipe
 from onhand.core.keys import ProductKey, product_key
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.rules import Rules
@@ -27,6 +27,9 @@ from onhand.service.faults import Busy, Fault, UnknownEnvironment
 from onhand.service.partitions import parse_partition_id
 
 RESYNC: Final = "ReservationResyncJob"
+"""Sets what is reserved to zero."""
+RECALCULATION: Final = "ReservedRecalculationJob"
+"""Makes what is reserved equal to the open holds."""
 
 CALLER: Final = "onhand"
 """Whom the movements of the sweeper name."""
@@ -35,7 +38,7 @@ _SPAN: Final = 1 << 64
 
 log = structlog.get_logger("onhand.jobs")
 
-JobCommand = ClearReserved | ReleaseDue | Wipe
+JobCommand = ClearReserved | SettleReserved | ReleaseDue | Wipe
 
 
 class Jobs:
@@ -97,13 +100,23 @@ class Jobs:
                 f"Configured: {', '.join(sorted(rules.dimension_mappings))}.",
             )
         measures = sorted(m for m in rules.mapped if not wanted or rules.names[m][0] in wanted)
-        job_id = f"{RESYNC}:{uuid4()}"
+        return await self._start(rules, RESYNC, measures, by, {"sources": sorted(wanted)})
+
+    async def start_recalculation(self, environment_id: str, measures: Sequence[int], by: str) -> str:
+        """Register the job that recalculates what is reserved of all products and run it; returns its job id."""
+        rules = await self._environments.current(environment_id)
+        return await self._start(rules, RECALCULATION, measures, by, {})
+
+    async def _start(
+        self, rules: Rules, kind: str, measures: Sequence[int], by: str, further: dict[str, object]
+    ) -> str:
+        job_id = f"{kind}:{uuid4()}"
         await self._catalogue.create_job(
             JobRow(
                 job_id=job_id,
                 environment=rules.environment,
-                kind=RESYNC,
-                parameters={"sources": sorted(wanted), "measures": measures, "by": by},
+                kind=kind,
+                parameters={**further, "measures": list(measures), "by": by},
                 status="Queued",
                 progress=0,
                 message="",
@@ -135,14 +148,14 @@ class Jobs:
         job = await self._catalogue.job(job_id)
         if job is None or job.status in ("Succeeded", "Failed"):
             return
-        if job.kind != RESYNC:
+        if job.kind not in (RESYNC, RECALCULATION):
             await self._catalogue.update_job(
                 job_id, "Failed", job.progress, f"This version knows no {job.kind}."
             )
             return
         begun = time.monotonic()
         try:
-            message = await self._resync(job)
+            message = await self._each_product(job)
         except (Fault, asyncio.CancelledError) as error:
             if not isinstance(error, UnknownEnvironment):
                 self._probe.job(job.kind, "Interrupted", time.monotonic() - begun)
@@ -158,9 +171,10 @@ class Jobs:
         )
         self._probe.job(job.kind, status, time.monotonic() - begun)
 
-    async def _resync(self, job: JobRow) -> str:
+    async def _each_product(self, job: JobRow) -> str:
         measures = frozenset(int(measure) for measure in job.parameters["measures"])
         caller = str(job.parameters.get("by", CALLER))
+        command = SettleReserved if job.kind == RECALCULATION else ClearReserved
         done = 0
         after: ProductKey | None = None
         await self._catalogue.update_job(job.job_id, "Running", job.progress, "")
@@ -168,7 +182,7 @@ class Jobs:
             if measures:
                 faults = await self._submit(
                     [
-                        ClearReserved(
+                        command(
                             id=f"{job.job_id}:{product.organization}:{product.product}",
                             caller=caller,
                             product=product,

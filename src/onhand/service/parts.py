@@ -131,7 +131,9 @@ def landed(lost: Decision, snapshot: Snapshot) -> bool:
     told = bool(lost.ids)
     for expected, write in _net_writes(lost.documents):
         document = snapshot.documents.get(write.key)
-        version, body = (0, b"") if document is None else (document.version, document.body)
+        if document is None:  # a new one that nobody asked for: what it came with tells
+            continue
+        version, body = document.version, document.body
         if version == write.version:
             if body != (b"" if write.delete else write.body):
                 return False

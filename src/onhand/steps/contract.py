@@ -17,7 +17,6 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -32,6 +31,7 @@ from onhand.core.orders.configuration import (
 from onhand.core.orders.model import Order, OrderLine, Shipment
 from onhand.core.orders.moves import Applied, ItemRef, LineRef, Move
 from onhand.core.orders.record import LedgerRow
+from onhand.core.orders.stocked import NOTHING_STOCKED, Stocked
 from onhand.core.outcomes import Rejected
 
 Tier = Literal[1, 2, 3]
@@ -99,19 +99,6 @@ def error(reason: str, key: str, *, invisible: bool = False) -> Result:
     return Result(
         status=Status.ERROR, message=reason, error_reason=reason, error_key=key, is_invisible=invisible
     )
-
-
-class Stocked(msgspec.Struct, frozen=True, kw_only=True):
-    """An item as it was when the facts were read; nothing is locked."""
-
-    inventory: Decimal
-    reserved: Decimal
-    available: Decimal
-    """Answered by the availability measure of the environment, like a checked reservation."""
-    exists: bool = True
-
-
-NOTHING_STOCKED = Stocked(inventory=Decimal(0), reserved=Decimal(0), available=Decimal(0), exists=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

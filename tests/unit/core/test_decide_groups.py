@@ -127,12 +127,16 @@ def test_a_stale_document_refuses_the_group():
     assert world.level(product(), RED, SOFT) == Level()
 
 
-def test_a_document_that_was_not_asked_for_is_stale():
-    def finish(_concluded):
-        return [c.DocumentWrite(ORDER, 0, b"x")]
+def test_a_document_that_was_not_asked_for_can_only_be_new():
+    def finish(expected):
+        return lambda _concluded: [c.DocumentWrite(ORDER, expected, b"x")]
 
-    (outcome,) = stocked().run([c.Group(commands=(reserve(1, 4),), finish=finish)])
+    world = stocked()
+    (outcome,) = world.run([c.Group(commands=(reserve(1, 4),), finish=finish(1))])
     assert outcome.outcomes[0].reason == Reason.STALE_DOCUMENT
+    made, again = world.run([c.Group(commands=(), finish=finish(0)), c.Group(commands=(), finish=finish(0))])
+    assert (made.accepted, again.accepted) == (True, False)
+    assert world.documents[ORDER].version == 1
 
 
 def test_what_lapsed_before_a_refused_group_stays_lapsed():

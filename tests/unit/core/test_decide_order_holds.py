@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onhand.core import commands as c
-from onhand.core.outcomes import Accepted, Reason, Replayed
+from onhand.core.outcomes import Accepted, Reason
 from onhand.core.snapshot import HoldState, Level
 from tests.property.world import LOOSE, ON_HAND, SOFT, SOFT_2, World, position, product, rules_of
 
@@ -157,14 +157,14 @@ def test_a_part_is_split_off():
     assert world.level(BIKE, RED, SOFT) == Level(4, 0, 4)
 
 
-def test_a_hold_of_the_same_order_stays_as_it_is():
+def test_a_part_of_a_hold_of_the_same_order_is_split_off():
     world = world_of(reserve("r", 4, ORDER))
-    again = asked(c.AttachHold, "a", hold=1, owner=ORDER, quantity=1)
-    assert done(world, again, again) == [
-        Accepted(hold=1, product_id=100, released=4),
-        Replayed(Accepted(hold=1, product_id=100, released=4)),
+    part = asked(c.AttachHold, "a", hold=1, owner=ORDER, quantity=1)
+    whole = asked(c.AttachHold, "b", hold=1, owner=ORDER)
+    assert done(world, part, whole) == [
+        Accepted(hold=2, product_id=100, released=1),
+        Accepted(hold=1, product_id=100, released=3),
     ]
-    assert list(world.rows[BIKE].holds) == [1]
 
 
 @pytest.mark.parametrize(

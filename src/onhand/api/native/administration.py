@@ -119,10 +119,15 @@ async def start_job(call: Call, services: Services) -> Reply:
     started = await services.jobs.start_resync(call.environment, request.sources, call.principal.client_id)
     if isinstance(started, Rejected):
         return of_rejection(started)
-    row = await services.jobs.progress(started)
+    return await accepted(call, services, started)
+
+
+async def accepted(call: Call, services: Services, job_id: str) -> Reply:
+    """The answer to a request that started a job: 202, and where its state is read."""
+    row = await services.jobs.progress(job_id)
     if row is None:
         raise EdgeProblem(404, "unknown-job", "The job is gone.")
-    location = f"/v1/environments/{call.environment}/jobs/{started}".encode()
+    location = f"/v1/environments/{call.environment}/jobs/{job_id}".encode()
     return json_reply(_shown(row), 202, ((b"location", location),))
 
 

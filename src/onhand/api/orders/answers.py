@@ -31,6 +31,7 @@ CODES: Final[dict[Code, tuple[int, str]]] = {
     Code.ORDER_LOCKED: (409, "Another operation works on the order"),
     Code.DUPLICATE_ID: (409, "The id exists already"),
     Code.VERSION_CONFLICT: (412, "Somebody else changed it"),
+    Code.ITEM_RESERVED: (409, "The item has open reservations"),
 }
 """Status and title of each code; a test holds that all are here."""
 

@@ -71,8 +71,6 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Parameters
     reservations_enabled: bool
     now: int
-    contained_in: str = ""
-    """A snapshot that contains what the message reports: its figures are not added again."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):

@@ -186,6 +186,8 @@ class Line(_Kept, kw_only=True):
     history: list[Event] = []
     forgotten: int = 0
     """Number of the last event that the history no longer has."""
+    forgotten_sequence: int = 0
+    """Highest number that such an event had in its source."""
     seen: list[tuple[str, int]] = []
     """(message id, fingerprint), oldest first."""
     soft: Soft = msgspec.field(default_factory=Soft)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from onhand.core.erp import soft
 from onhand.core.erp.asking import LineAsked, Message, MoveAsked, Said, Setting
 from onhand.core.erp.choosing import choose
 from onhand.core.erp.lines import (
@@ -159,6 +160,11 @@ def _other_line(line: Line, asked: LineAsked) -> Rejected | None:
 def _elsewhere(recorder: Recorder, asked: LineAsked) -> Rejected | None:
     """Take what has not left its shelf to other dimensions."""
     line = recorder.line
+    if line.soft.reserved or line.soft.requested:
+        return Rejected(
+            Reason.ILLEGAL_MOVE,
+            f"Line {line.line_id!r} is soft-reserved where it stands: revert that before it goes elsewhere.",
+        )
     gone = next((one for one in line.open if one.status in LEFT), None)
     if gone is not None:
         return Rejected(
@@ -293,6 +299,7 @@ def _seen(line: Line, message: Message) -> Said | Rejected | None:
 def _said(recorder: Recorder, message: Message, what: str, warning: str | None = None) -> Said | Rejected:
     line = recorder.line
     _merge(line)
+    soft.shrink(line)
     event = recorder.event(what)
     for name, amount, limit in (
         ("transactions", len(line.transactions), TRANSACTIONS_MAX),
@@ -315,5 +322,7 @@ def _said(recorder: Recorder, message: Message, what: str, warning: str | None =
 def remember(line: Line) -> None:
     """Forget the oldest events of a long history."""
     if len(line.history) > HISTORY_MAX:
-        line.forgotten = line.history[-HISTORY_MAX - 1].number
+        gone = line.history[:-HISTORY_MAX]
+        line.forgotten = gone[-1].number
+        line.forgotten_sequence = max(line.forgotten_sequence, *(one.sequence or 0 for one in gone))
         line.history = line.history[-HISTORY_MAX:]

@@ -47,6 +47,23 @@ class Failure(msgspec.Struct, frozen=True):
     reserved_node: str = ""
 
 
+class Scope(msgspec.Struct, frozen=True):
+    """Which part of what waits is posted."""
+
+    events: frozenset[int] | None = None
+    """Numbers of the events; None: all, and offsets that are tried again."""
+    inside: frozenset[tuple[str, int]] = frozenset()
+    """(position key, measure) pairs whose changes are in a snapshot already and are not added."""
+    snapshot: str = ""
+
+    def takes(self, event: int) -> bool:
+        """Whether an event is posted."""
+        return self.events is None or event in self.events
+
+
+EVERYTHING: Final = Scope()
+
+
 class Plan(msgspec.Struct):
     """Commands of one line's group, and what they stand for."""
 
@@ -66,6 +83,7 @@ def plan(  # noqa: PLR0913 - what a posting is made of
     holds: Mapping[str, HoldFacts],
     left_out: Mapping[int, Rejected],
     nodes: Mapping[str, str] = MappingProxyType({}),
+    scope: Scope = EVERYTHING,
 ) -> Plan | Rejected:
     """The commands that post a line.
 
@@ -75,13 +93,13 @@ def plan(  # noqa: PLR0913 - what a posting is made of
     if isinstance(of, Rejected):
         return of
     made = Plan([], [], {}, {})
-    changes = _changes(rules, line, of, made.skipped)
+    changes = _changes(rules, line, of, made.skipped, scope)
     if isinstance(changes, Rejected):
         return changes
     made.commands += changes
     room = {hold_id: facts.remaining for hold_id, facts in holds.items()}
     for offset in line.offsets:
-        if offset.state != "pending":
+        if offset.state != "pending" or not scope.takes(offset.event):
             continue
         if offset.number in left_out:
             why = left_out[offset.number]
@@ -97,7 +115,9 @@ def plan(  # noqa: PLR0913 - what a posting is made of
     return made
 
 
-def conclude(line: Line, made: Plan, outcomes: Sequence[Outcome], now: int) -> Line:
+def conclude(
+    line: Line, made: Plan, outcomes: Sequence[Outcome], now: int, scope: Scope = EVERYTHING
+) -> Line:
     """The line after its group was accepted: nothing waits, each offset says what came of it."""
     consumed: dict[int, int] = {}
     for place, number in made.offsets:
@@ -106,12 +126,13 @@ def conclude(line: Line, made: Plan, outcomes: Sequence[Outcome], now: int) -> L
         if not isinstance(accepted, Rejected):
             consumed[number] = consumed.get(number, 0) + accepted.released
     for offset in line.offsets:
-        if offset.state == "pending":
+        if offset.state == "pending" and scope.takes(offset.event):
             _settle(offset, consumed.get(offset.number, 0), made.failures.get(offset.number))
     for event in line.pending:
-        event.posted_at = now
-    line.history += line.pending
-    line.pending = []
+        if scope.takes(event.number):
+            event.posted_at, event.contained_in = now, scope.snapshot
+            line.history.append(event)
+    line.pending = [event for event in line.pending if not scope.takes(event.number)]
     line.refused = ""
     remember(line)
     return line
@@ -138,10 +159,13 @@ def _settle(offset: Offset, consumed: int, failure: Failure | None) -> None:
 # Changes -----------------------------------------------------------------------------------------------------
 
 
-def _changes(rules: Rules, line: Line, of: Subject, skipped: dict[str, int]) -> list[Command] | Rejected:
+def _changes(
+    rules: Rules, line: Line, of: Subject, skipped: dict[str, int], scope: Scope
+) -> list[Command] | Rejected:
     """One on-hand change for each record that the pending events touch."""
     records: dict[str, tuple[Position, dict[int, int]]] = {}
-    for event in line.pending:
+    events = [event for event in line.pending if scope.takes(event.number)]
+    for event in events:
         for change in event.changes:
             named = name_dimensions(rules, change.dimensions, None)
             position = named if isinstance(named, Rejected) else on_hand_position(rules, named)
@@ -151,6 +175,8 @@ def _changes(rules: Rules, line: Line, of: Subject, skipped: dict[str, int]) -> 
             for name, quantity in change.figures.items():
                 source, _, measure = name.partition(".")
                 number = rules.measures.get((source, measure))
+                if number is not None and (position.key, number) in scope.inside:
+                    continue
                 if number is None:
                     skipped[name] = skipped.get(name, 0) + quantity
                 else:
@@ -159,7 +185,7 @@ def _changes(rules: Rules, line: Line, of: Subject, skipped: dict[str, int]) -> 
     for position, sums in records.values():
         changes = tuple((measure, quantity) for measure, quantity in sums.items() if quantity)
         if changes:
-            first, last = line.pending[0], line.pending[-1]
+            first, last = events[0], events[-1]
             commands.append(
                 ChangeOnHand(
                     id=f"{line.line_id}#{first.number}-{last.number}.{len(commands)}",

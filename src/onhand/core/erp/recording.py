@@ -114,7 +114,6 @@ class Recorder:
             offsets=self._offsets,
             source=message.source,
             sequence=message.sequence,
-            contained_in=self._setting.contained_in,
         )
         line.next_event += 1
         line.pending.append(event)
@@ -124,7 +123,7 @@ class Recorder:
         return self._parameters.owner(dimensions.get(WAREHOUSE, ""))
 
     def _count(self, at: Dimensions, change: Row, source: str = ERP_SOURCE) -> None:
-        if not change or (source == ERP_SOURCE and self._setting.contained_in):
+        if not change:
             return
         figures = self._figures.setdefault(tuple(at.items()), {})
         for measure, quantity in change.items():

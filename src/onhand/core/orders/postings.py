@@ -27,7 +27,10 @@ TYPES: Final[Mapping[Kind, str]] = {
     Kind.EXPIRE: "Unreserve",
     Kind.OFFSET: "Unreserve",
     Kind.SET: "AbsoluteUpdate",
+    Kind.LOWER: "Unreserve",
+    Kind.TOP_UP: "Reserve",
     Kind.CLEAR: "RecalculateReserved",
+    Kind.SETTLE: "RecalculateReserved",
 }
 """Transaction type of a command; of every other one it is an adjustment."""
 
@@ -75,6 +78,27 @@ class PostingFilter(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
     until: datetime | None = None
     caller: str | None = None
+
+
+class ItemFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which items to list; None means no restriction. All texts are folded."""
+
+    environment: int
+    inventory: int
+    """Measure id."""
+    organizations: tuple[str, ...]
+    places: tuple[str, ...]
+    products: tuple[str, ...] | None = None
+    since: datetime | None = None
+    """With a movement from then on."""
+    in_stock: bool | None = None
+
+
+class ItemSpot(msgspec.Struct, frozen=True):
+    """A product at a place."""
+
+    product: ProductKey
+    place: str
 
 
 class Site(msgspec.Struct, frozen=True):

@@ -11,7 +11,8 @@ from decimal import Decimal
 
 import msgspec
 
-from onhand.core.orders.model import Order
+from onhand.core.orders.configuration import WorkflowStep
+from onhand.core.orders.model import EntityError, Order
 from onhand.core.orders.moves import LineRef
 
 ZERO = Decimal(0)
@@ -36,7 +37,7 @@ class Reduction(msgspec.Struct, frozen=True, kw_only=True):
     """Transaction that took it back knowingly (A20)."""
 
 
-class LedgerRow(msgspec.Struct, kw_only=True):
+class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     """Reservation ledger of one line in one shipment (specification 3.5). Open while `remaining` is above zero."""
 
     shipment_id: str
@@ -47,17 +48,15 @@ class LedgerRow(msgspec.Struct, kw_only=True):
     dimensions: tuple[tuple[str, str], ...] = ()
     hold_id: str = ""
     """External id of the line's hold; empty while nothing was ever reserved."""
+    node: str = ""
+    """Position key at which the hold is kept."""
     reservation_id: str = ""
     reserved: Decimal = ZERO
     consumed: Decimal = ZERO
     released: Decimal = ZERO
     revision: int = 0
     """Grows with each change; part of the command ids, so that an effect that may recur has an id of its own."""
-    forced: bool = False
-    """Marked as reserved without a reservation (D19): never touches the counter."""
     reduction: Reduction | None = None
-    restocked: dict[str, str] = {}
-    """Return id -> transaction id."""
 
     @property
     def line(self) -> LineRef:
@@ -75,7 +74,7 @@ class LedgerRow(msgspec.Struct, kw_only=True):
         return max(ZERO, self.reserved - self.released)
 
 
-class StepResult(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=True):
+class StepResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Result of a step as the client sees it (specification 2.7)."""
 
     action_type: str
@@ -91,7 +90,20 @@ class StepResult(msgspec.Struct, kw_only=True, rename="camel", omit_defaults=Tru
     is_invisible: bool = False
 
 
-class Run(msgspec.Struct, kw_only=True):
+class PlannedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a run; one of a workflow group knows the step that called the group."""
+
+    step: WorkflowStep
+    caller: WorkflowStep | None = None
+    first: bool = False
+    """The first of its group: here the conditions of the caller are looked at."""
+    group: str = ""
+    """Which call of a group it belongs to; empty outside of groups."""
+    group_stops: bool = False
+    """An error in the group ends the group."""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the steps of a status. It is in the record from the status change to the last save."""
 
     id: str
@@ -100,20 +112,22 @@ class Run(msgspec.Struct, kw_only=True):
     shipment_id: str | None = None
     return_id: str | None = None
     user_id: str = ""
-    steps: list[bytes] = []
-    """The configured steps in order, as they were when the run began; JSON of `WorkflowStep`."""
+    steps: tuple[PlannedStep, ...] = ()
+    """The steps in order, as they were configured when the run began; groups are laid out."""
+    after: tuple[PlannedStep, ...] = ()
+    """Steps that run once the order is saved."""
     next_step: int = 0
     """Index of the first step that is not concluded."""
-    done_units: list[str] = []
+    done_units: tuple[str, ...] = ()
     """Units of `next_step` that are committed."""
-    later: list[int] = []
-    """Steps to run after the order is saved."""
-    after_save: bool = False
-    results: list[StepResult] = []
-    succeeded: bool = True
-    warned: bool = False
-    failed: bool = False
+    ended_groups: tuple[str, ...] = ()
+    """Calls of groups of which nothing more runs."""
+    results: tuple[StepResult, ...] = ()
     aborted: bool = False
+    errors: tuple[EntityError, ...] = ()
+    """What the last save adds to `order.errors`."""
+    skipped: tuple[str, ...] = ()
+    """Steps that did not run, with the reason, for the verbose log."""
     trigger: str = ""
     trigger_order_type: str = ""
     trigger_without_workflow: bool = False
@@ -125,15 +139,40 @@ class Run(msgspec.Struct, kw_only=True):
     claimed_to: datetime
 
 
-class OrderRecord(msgspec.Struct, kw_only=True):
+class Restocked(msgspec.Struct, frozen=True, kw_only=True):
+    """A returned line that is back in stock (POS_RETURN)."""
+
+    return_id: str
+    line_item_id: str
+    transaction_id: str
+
+
+class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Body of the order's document."""
 
     order: Order | None
     """None: permanently deleted. The rows stay, so that nothing happens twice under the id."""
-    rows: list[LedgerRow] = []
+    revision: int = 0
+    """What the client sees as `versionId`: grows with a change of the order, not with each unit of a run."""
+    rows: tuple[LedgerRow, ...] = ()
+    counted: bool = True
+    """Whether the holds of the rows are marked as those of an open order."""
+    restocked: tuple[Restocked, ...] = ()
     run: Run | None = None
+    """The run in progress: while it is claimed nobody else changes the order."""
+    later: tuple[Run, ...] = ()
+    """Runs of steps that wait for the order to be saved, oldest first."""
     next_event: int = 1
+    made_by: str = ""
+    """Client, idempotency key and digest of the request that created it; empty without a key."""
 
     def row(self, line: LineRef) -> LedgerRow | None:
         """The line's row."""
         return next((row for row in self.rows if row.line == line), None)
+
+    def with_row(self, row: LedgerRow) -> OrderRecord:
+        """The record with this row in place of the line's old one, or as its last."""
+        if self.row(row.line) is None:
+            return msgspec.structs.replace(self, rows=(*self.rows, row))
+        rows = tuple(row if one.line == row.line else one for one in self.rows)
+        return msgspec.structs.replace(self, rows=rows)

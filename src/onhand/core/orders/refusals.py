@@ -24,6 +24,7 @@ class Code(enum.StrEnum):
     ORDER_LOCKED = "OrderLocked"
     DUPLICATE_ID = "DuplicateId"
     VERSION_CONFLICT = "VersionConflict"
+    ITEM_RESERVED = "ItemReserved"
 
 
 class Refused(msgspec.Struct, frozen=True):

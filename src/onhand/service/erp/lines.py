@@ -14,7 +14,7 @@ from onhand.core.erp.asking import Setting
 from onhand.core.erp.intake import Asked, Taken
 from onhand.core.erp.lines import Line
 from onhand.core.erp.sources import Source
-from onhand.core.outcomes import Reason, Rejected
+from onhand.core.outcomes import GroupOutcome, Outcome, Reason, Rejected
 from onhand.core.rules import Rules
 from onhand.ports import DocumentRow, Documents, Page
 from onhand.service.batcher import Batcher
@@ -173,6 +173,18 @@ class ErpLines:
 
 def _write(key: DocumentKey, version: int, line: Line) -> DocumentWrite:
     return intake.write(key, version, line)
+
+
+def refusal_of(outcome: Outcome | GroupOutcome) -> Rejected:
+    """Why a command or a group was refused.
+
+    Raises:
+        TypeError: it was not.
+    """
+    refusal = outcome.refusal if isinstance(outcome, GroupOutcome) else outcome
+    if not isinstance(refusal, Rejected):
+        raise TypeError(f"not a refusal: {outcome!r}")
+    return refusal
 
 
 def unknown(line_id: str) -> Rejected:

@@ -15,6 +15,8 @@ from onhand.service.erp.consistency import Consistency
 from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import ErpLines
 from onhand.service.erp.parameters import ErpParameters
+from onhand.service.erp.snapshots import Snapshots
+from onhand.service.erp.soft import SoftReservations
 from onhand.service.erp.sync import ErpSync
 
 
@@ -26,6 +28,8 @@ class ErpSide:
     lines: ErpLines
     sync: ErpSync
     holds: Holds
+    soft: SoftReservations
+    snapshots: Snapshots
     consistency: Consistency
 
     async def tell(self, rules: Rules, messages: Sequence[Asked], source: str = "") -> Taken:
@@ -55,11 +59,17 @@ def erp_side(  # noqa: PLR0913 - its collaborators
     parameters = ErpParameters(documents, batcher, refresh_seconds=refresh_seconds)
     lines = ErpLines(documents, batcher, parameters)
     holds = Holds(reader, clock)
-    sync = ErpSync(documents, batcher, environments, clock, parameters=parameters, lines=lines, holds=holds)
+    soft = SoftReservations(documents, batcher, parameters=parameters, lines=lines, holds=holds)
+    sync = ErpSync(
+        documents, batcher, environments, clock, parameters=parameters, lines=lines, holds=holds, soft=soft
+    )
+    snapshots = Snapshots(documents, reader, batcher, clock, parameters=parameters, holds=holds)
     return ErpSide(
         parameters=parameters,
         lines=lines,
         sync=sync,
         holds=holds,
+        soft=soft,
+        snapshots=snapshots,
         consistency=Consistency(documents, reader, batcher, environments, clock),
     )

@@ -34,8 +34,9 @@ from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.erp import parameters as parameters_of
 from onhand.service.erp.holds import Holds
-from onhand.service.erp.lines import ErpLines
+from onhand.service.erp.lines import ErpLines, refusal_of
 from onhand.service.erp.parameters import ErpParameters
+from onhand.service.erp.soft import SoftReservations
 from onhand.service.faults import Fault, UnknownEnvironment
 
 PAGE: Final = 1_000
@@ -80,6 +81,7 @@ class ErpSync:
         parameters: ErpParameters,
         lines: ErpLines,
         holds: Holds,
+        soft: SoftReservations,
         lines_max: int = 100_000,
     ) -> None:
         """Bound: a run takes `lines_max` lines; what is left comes with the next."""
@@ -90,6 +92,7 @@ class ErpSync:
         self._parameters = parameters
         self._lines = lines
         self._holds = holds
+        self._soft = soft
         self._lines_max = lines_max
 
     async def run(self) -> Report:
@@ -180,6 +183,10 @@ class ErpSync:
     ) -> Report:
         try:
             for _ in range(ATTEMPTS):
+                worked = await self._soft.work(rules, row)
+                if worked is None or "waits=yes" not in worked.labels:
+                    return Report(posted=1)
+                row = worked
                 one = _Posting(row, parameters, facts, await self._nodes(rules, parameters, row, facts))
                 state = await self._submit(rules, one)
                 if state is not None:
@@ -202,7 +209,7 @@ class ErpSync:
             outcome = await self._batcher.submit(rules, one)
             if isinstance(outcome, GroupOutcome) and outcome.accepted:
                 return one.state
-            refusal = outcome if isinstance(outcome, Rejected) else _refusal(outcome)
+            refusal = refusal_of(outcome)
             if refusal.reason is Reason.STALE_DOCUMENT:
                 return None
             if isinstance(outcome, GroupOutcome) and one.leave_out(outcome):
@@ -283,13 +290,6 @@ class _Posting:
                 self._left_out[numbers[place]] = one
                 return True
         return False
-
-
-def _refusal(outcome: object) -> Rejected:
-    refusal = getattr(outcome, "refusal", None)
-    if not isinstance(refusal, Rejected):
-        raise TypeError(f"a refused group says no reason: {outcome!r}")
-    return refusal
 
 
 def _as_it_is(line: Line, _setting: Setting) -> Line:

@@ -1,1 +1,1 @@
-"""The order side: items, their transactions and costs, purchasing. Everything it changes is a group of the engine."""
+"""Orders at work: their documents, the engine that runs their workflows, and what surrounds it."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from onhand.core.commands import DocumentWrite, Group
 from onhand.core.concluding import Concluded
-from onhand.core.costing.rates import Pair, RateTable, merged
+from onhand.core.costing.rates import Pair, Rate, RateTable, merged
 from onhand.core.orders.exchange import (
     EXCHANGE,
     PAIR_MAX,
@@ -41,6 +41,19 @@ class Rates:
             return RateTable()
         rows = await self._documents.documents(list(keys))
         return RateTable({keys[row.key]: unstored(row.body) for row in rows})
+
+    async def whole(self, environment: int) -> RateTable:
+        """All rates of an environment; one round trip for each `_PAGE` pairs."""
+        pairs: dict[Pair, tuple[Rate, ...]] = {}
+        after: str | None = None
+        while True:
+            page = await self._documents.find(environment, EXCHANGE, (), after=after, limit=_PAGE)
+            for row in page.rows:
+                source, _, target = row.key.id.partition(">")
+                pairs[source, target] = unstored(row.body)
+            after = page.next
+            if after is None:
+                return RateTable(pairs)
 
     async def listing(
         self, environment: int, source: str = "", target: str = "", at: datetime | None = None

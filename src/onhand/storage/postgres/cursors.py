@@ -44,6 +44,18 @@ def decode_named(cursor: str) -> tuple[int, str]:
     return number, text
 
 
+def decode_placed(cursor: str) -> tuple[int, int, str]:
+    """The two numbers and the text of a cursor.
+
+    Raises:
+        CursorError: it was not made by `encode` for this listing.
+    """
+    first, second, text = _values(cursor, tuple[int, int, str])
+    if not (_stored(first) and _stored(second)) or "\0" in text:
+        raise CursorError("The page cursor belongs to another listing; start again without it.")
+    return first, second, text
+
+
 def _stored(value: int) -> bool:
     """Whether a column can hold the number."""
     return -(1 << 63) <= value < 1 << 63

@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from onhand.core.commands import Kind
 from onhand.core.keys import ProductKey
-from onhand.core.orders.postings import Posting, PostingFilter
+from onhand.core.orders.postings import ItemFilter, ItemSpot, Posting, PostingFilter
 from onhand.core.orders.transactions import DOCUMENTED
 from onhand.ports import Page
 from onhand.storage.postgres import cursors
@@ -67,32 +67,40 @@ class PostgresItems:
             )
         return found
 
-    async def products(
-        self,
-        environment: int,
-        places: tuple[str, ...] | None,
-        since: datetime | None,
-        after: str | None,
-        limit: int,
-    ) -> Page:
-        """Products with stock at the places, in the order of their keys; `since`: with a movement there from then on."""
-        start = (BOTTOM, 0) if after is None else cursors.decode(after, 2)
+    async def items(self, which: ItemFilter, after: str | None, limit: int) -> Page:
+        """Items in the order of their keys."""
+        start = (BOTTOM, 0, "") if after is None else cursors.decode_placed(after)
         with faults():
-            rows = await self._pool.fetch(
-                query("item_products"),
-                environment,
-                None if places is None else list(places),
-                *start,
-                limit + 1,
-                since,
+            rows = await self._pool.fetch(query("items"), *_narrowed(which), *start, limit + 1)
+        spots = [
+            ItemSpot(
+                ProductKey(row["k"], row["environment_no"], row["organization_key"], row["product_key"]),
+                row["place"],
             )
-        more = len(rows) > limit
-        keys = [
-            ProductKey(row["k"], row["environment_no"], row["organization_key"], row["product_key"])
             for row in rows[:limit]
         ]
-        last = rows[limit - 1] if more else None
-        return Page(keys, None if last is None else cursors.encode(last["k"], last["product_id"]))
+        last = rows[limit - 1] if len(rows) > limit else None
+        following = None if last is None else cursors.encode(last["k"], last["product_id"], last["place"])
+        return Page(spots, following)
+
+    async def count_items(self, which: ItemFilter, limit: int) -> int:
+        """How many items there are, counted up to the limit."""
+        text = f"SELECT count(*) FROM ({query('items')}) AS found"  # noqa: S608 - our own text
+        with faults():
+            found: int = await self._pool.fetchval(text, *_narrowed(which), BOTTOM, 0, "", limit)
+        return found
+
+
+def _narrowed(which: ItemFilter) -> tuple[object, ...]:
+    return (
+        which.environment,
+        which.inventory,
+        list(which.organizations),
+        None if which.products is None else list(which.products),
+        list(which.places),
+        which.since,
+        which.in_stock,
+    )
 
 
 def _filters(which: PostingFilter) -> tuple[object, ...]:

@@ -1,0 +1,86 @@
+"""Orders that somebody should look at by now: runs whose process is gone, steps after a save, scheduled statuses.
+
+The clock calls `take_up`, in each process. Whoever claims a run by the version of its order has it; nothing depends on
+being the only one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+
+from onhand.core.orders import events
+from onhand.core.orders.applying import Stored
+from onhand.core.orders.events import Actor
+from onhand.core.orders.model import Order
+from onhand.core.orders.refusals import Code, Refused
+from onhand.core.orders.requests import StatusUpdate
+from onhand.ports import Clock, Documents
+from onhand.service.environments import Environments
+from onhand.service.faults import Fault
+from onhand.service.workflow.leading import Leading, new_id
+from onhand.service.workflow.runs import Runs
+from onhand.service.workflow.searching import ORDER, read_record
+
+log = structlog.get_logger("onhand.workflow")
+
+OVERDUE: Final = 100
+"""Orders that one look takes up."""
+CLOCK: Final = Actor(user="onhand", origin="Workflow")
+
+
+class Overdue:
+    """Takes up what is overdue."""
+
+    def __init__(
+        self, documents: Documents, environments: Environments, clock: Clock, leading: Leading, runs: Runs
+    ) -> None:
+        self._documents = documents
+        self._environments = environments
+        self._clock = clock
+        self._leading = leading
+        self._runs = runs
+
+    async def take_up(self) -> int:
+        """Go on with each order that is due; how many there were."""
+        names = {
+            rules.environment: rules.environment_id for rules in await self._environments.list_environments()
+        }
+        taken = 0
+        for row in await self._documents.due(ORDER, self._clock.now_us(), OVERDUE):
+            environment_id = names.get(row.key.environment)
+            if environment_id is None:
+                continue
+            taken += 1
+            try:
+                await self._take_up(environment_id, Stored(row.key, row.version, read_record(row.body)))
+            except Fault as fault:
+                log.warning("overdue_order_waits", order=row.key.id, fault=str(fault))
+        return taken
+
+    async def _take_up(self, environment_id: str, stored: Stored) -> None:
+        record, now = stored.record, self._now()
+        if record.run is not None and record.run.claimed_to <= now:
+            claimed = await self._leading.claimed(environment_id, stored, record.run, new_id())
+            if claimed is not None:
+                await self._runs.execute(environment_id, claimed, CLOCK)
+        elif record.later and record.later[0].claimed_to <= now:
+            await self._leading.after_save(environment_id, stored.key.id, CLOCK)
+        elif record.run is None and record.order is not None:
+            await self._scheduled(environment_id, record.order, now)
+
+    async def _scheduled(self, environment_id: str, order: Order, now: datetime) -> None:
+        """Enter the status that the order was to enter by now."""
+        if order.update_status_date is None or order.update_status_date > now or not order.next_order_status:
+            return
+        update = StatusUpdate(status=order.next_order_status)
+        answer = await self._runs.enter(environment_id, order.id, update, CLOCK, None)
+        if isinstance(answer, Refused) and answer.code is not Code.ORDER_LOCKED:
+            log.warning(
+                "scheduled_status_refused", order=order.id, status=update.status, reason=answer.message
+            )
+
+    def _now(self) -> datetime:
+        return events.moment(self._clock.now_us())

@@ -1,0 +1,297 @@
+"""The workflow engine: an order enters a status, and the steps of the status run.
+
+Theory of operation
+-------------------
+A status change is one group: the order in its new status, the run that is due, and the holds that change their mark. The
+request that made it has claimed the run and executes it; if it dies, the claim runs out and any process goes on.
+
+A run is led step by step (`core.orders.running` says which comes next and why one is skipped). A step plans from facts; each
+of its units is applied as one group that holds the stock, the ledger, the line costs, the transactions **and the
+checkpoint**: the unit's key in the run. There is no plan to save: what was committed carries its checkpoint, what was not did not
+happen. What changes nothing but the order waits in memory for the next group, or for the last save; if it gets lost, the same
+steps make it again from the same facts.
+
+The version of the order's document is the fence. If it is not the one that was read (a run after the save, a recalculation),
+the order is read again and the run goes on from its last checkpoint. A fault of the store does the same, a bounded number of
+times; if the answer of a commit was lost, the checkpoint says whether it landed.
+
+A run ends with one save (`ending`): results become events, errors go to the order, the client's version rises, and the steps
+that wait for the save are queued in the record and executed in the background. A status that a step wants next is entered
+after that, never in the middle.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from onhand.core.orders import events, running, statuses
+from onhand.core.orders.actions import DryRunRequest, ManualStepRequest
+from onhand.core.orders.applying import Stored
+from onhand.core.orders.configuration import Workflows, WorkflowStep, same
+from onhand.core.orders.events import Actor, Category, Entry, Operation
+from onhand.core.orders.model import EntityError, Order
+from onhand.core.orders.record import OrderRecord, Run
+from onhand.core.orders.refusals import Code, Refused
+from onhand.core.orders.requests import ShipmentInfo, StatusUpdate
+from onhand.ports import Clock
+from onhand.service.faults import InvariantViolation
+from onhand.service.workflow.background import Background
+from onhand.service.workflow.engine import Begun, RunAnswer
+from onhand.service.workflow.leading import LEASE, Leading, new_id
+from onhand.service.workflow.saving import Around, Change, Saving
+from onhand.service.workflow.searching import shown
+
+
+class Runs:
+    """Enters statuses and executes their runs; implements `engine.Workflow`."""
+
+    def __init__(
+        self, saving: Saving, clock: Clock, around: Around, leading: Leading, background: Background
+    ) -> None:
+        self._saving = saving
+        self._clock = clock
+        self._around = around
+        self._leading = leading
+        self._background = background
+
+    def begin(  # noqa: PLR0913 - what a status change consists of
+        self,
+        workflows: Workflows,
+        order: Order,
+        update: StatusUpdate,
+        now: datetime,
+        actor: Actor,
+        *,
+        enforced: bool = True,
+        depth: int = 0,
+        order_type: str = "",
+    ) -> Begun | Refused:
+        """Enter a status (specification 2.4, items 1 to 5) with the run of its steps, claimed. Stores nothing."""
+        refusal = statuses.writable(order)
+        if refusal is not None:
+            return refusal
+        kind = statuses.resolve(workflows, order_type or order.order_type)
+        if isinstance(kind, Refused):
+            return kind
+        entered = statuses.enter(
+            order,
+            kind,
+            update.status,
+            now,
+            info=update.shipment_info,
+            log=workflows.settings.use_order_status_log,
+            enforced=enforced,
+        )
+        if isinstance(entered, Refused):
+            return entered
+        run = None
+        if not (update.skip_run_workflow or kind.disable_workflow):
+            run = running.begun(
+                entered.status.workflow_steps,
+                workflows,
+                run_id=new_id(),
+                order_type=kind.name,
+                status=entered.status.name,
+                now=now,
+                claim=new_id(),
+                until=now + LEASE,
+                shipment_id=entered.shipment_id,
+                return_id=update.return_id,
+                user_id=update.user_id or actor.user_id,
+                depth=depth,
+            )
+        entry = Entry(
+            message=f"Status {entered.status.name} was entered.",
+            category=Category.WORKFLOW if run is not None else Category.UPDATED,
+            operation=Operation.WORKFLOW_STARTED if run is not None else Operation.STATUS_WITHOUT_WORKFLOW,
+            previous_status=entered.previous,
+            shipment_id=entered.shipment_id or "",
+        )
+        return Begun(order=_unscheduled(entered.order, entered.status.name), run=run, entries=(entry,))
+
+    async def execute(self, environment_id: str, stored: Stored, actor: Actor) -> RunAnswer:
+        """Execute the run that the stored order is in, and those of the statuses that it triggers.
+
+        Raises:
+            Fault: the store, again and again; the run goes on by itself when its claim runs out.
+        """
+        run = stored.record.run
+        ended = None
+        if run is not None:
+            ended = await self._leading.to_the_end(environment_id, stored, run.id, run.claim, actor)
+        if ended is None:
+            fresh = await self._saving.stored(environment_id, stored.key.id)
+            return _answer(fresh.record, None, stored.record)
+        stored, run = ended
+        if stored.record.later:
+            self._background.start(self._leading.after_save(environment_id, stored.key.id, actor))
+        answer = _answer(stored.record, run, stored.record)
+        if run.aborted or not run.trigger:
+            return answer
+        return await self._triggered(environment_id, answer, run, actor)
+
+    async def _triggered(self, environment_id: str, answer: RunAnswer, run: Run, actor: Actor) -> RunAnswer:
+        """Enter the status that the last step wanted."""
+        order_id = answer.order.id
+        if run.depth + 1 > running.DEPTH_MAX:
+            await self._failed(environment_id, order_id, actor, "WorkflowLoop", _loop(run))
+            return msgspec.structs.replace(answer, is_aborted=True)
+        update = StatusUpdate(
+            status=run.trigger,
+            skip_run_workflow=run.trigger_without_workflow,
+            user_id=run.user_id or None,
+        )
+        following = await self.enter(environment_id, order_id, update, actor, run)
+        if isinstance(following, Refused):
+            await self._failed(environment_id, order_id, actor, following.code.value, following.message)
+            return answer
+        return msgspec.structs.replace(following, results=(*answer.results, *following.results))
+
+    async def enter(
+        self, environment_id: str, order_id: str, update: StatusUpdate, actor: Actor, by: Run | None
+    ) -> RunAnswer | Refused:
+        """Enter a status that a run, or the clock, wants."""
+        around = await self._around(environment_id, actor.user, actor.user_id)
+
+        def make(stored: Stored, now: datetime) -> Change | Refused:
+            order = stored.record.order
+            if order is None:
+                return _gone(order_id)
+            begun = self.begin(
+                around.workflows,
+                order,
+                update,
+                now,
+                actor,
+                depth=0 if by is None else by.depth + 1,
+                order_type="" if by is None else by.trigger_order_type,
+            )
+            if isinstance(begun, Refused):
+                return begun
+            return Change(after=begun.order, entries=begun.entries, run=begun.run)
+
+        saved = await self._saving.save(environment_id, order_id, make, actor=actor)
+        return saved if isinstance(saved, Refused) else await self.execute(environment_id, saved, actor)
+
+    async def _failed(self, environment_id: str, order_id: str, actor: Actor, key: str, message: str) -> None:
+        """Leave an entry in the order's errors."""
+
+        def make(stored: Stored, now: datetime) -> Change | Refused:
+            order = stored.record.order
+            if order is None:
+                return _gone(order_id)
+            failure = EntityError(key=key, message=message, occurred=now)
+            entry = Entry(message=message, category=Category.ERROR, is_error=True)
+            after = msgspec.structs.replace(order, errors=(*order.errors, failure))
+            return Change(after=after, entries=(entry,))
+
+        await self._saving.save(environment_id, order_id, make, actor=actor)
+
+    async def manual_step(
+        self, environment_id: str, order_id: str, step: str, request: ManualStepRequest, actor: Actor
+    ) -> RunAnswer | Refused:
+        """Run one of the steps that are configured for it, by its id or, if unique, its key (specification 2.9)."""
+        around = await self._around(environment_id, actor.user, actor.user_id)
+        chosen = _manual(around.workflows, step)
+        if isinstance(chosen, Refused):
+            return chosen
+
+        def make(stored: Stored, now: datetime) -> Change | Refused:
+            order = stored.record.order
+            if order is None:
+                return _gone(order_id)
+            refusal = statuses.writable(order)
+            if refusal is not None:
+                return refusal
+            if request.shipment_id is not None and order.shipment(request.shipment_id) is None:
+                return Refused(Code.VALIDATION_FAILED, f"The order has no shipment {request.shipment_id!r}.")
+            entry = Entry(
+                message=f"Step {chosen.name} was started by hand.",
+                category=Category.WORKFLOW_STEP,
+                operation=Operation.MANUAL_STEP,
+                shipment_id=request.shipment_id or "",
+            )
+            run = running.begun(
+                (msgspec.structs.replace(chosen, run_after_order_is_saved=False, active=True),),
+                around.workflows,
+                run_id=new_id(),
+                order_type=order.order_type,
+                status=order.status,
+                now=now,
+                claim=new_id(),
+                until=now + LEASE,
+                shipment_id=request.shipment_id,
+                user_id=request.user_id or actor.user_id,
+            )
+            return Change(after=order, entries=(entry,), run=run)
+
+        saved = await self._saving.save(environment_id, order_id, make, actor=actor)
+        return saved if isinstance(saved, Refused) else await self.execute(environment_id, saved, actor)
+
+    async def dry_run(
+        self, environment_id: str, order_id: str, request: DryRunRequest, actor: Actor
+    ) -> RunAnswer | Refused:
+        """What the workflow of a status would do; nothing changes, also not the version."""
+        around = await self._around(environment_id, actor.user, actor.user_id)
+        stored = await self._saving.stored(environment_id, order_id)
+        before = stored.record
+        if before.order is None:
+            return _gone(order_id)
+        info = None if request.shipment_id is None else ShipmentInfo(shipment_id=request.shipment_id)
+        update = StatusUpdate(status=request.status, shipment_info=info)
+        begun = self.begin(around.workflows, before.order, update, self._now(), actor)
+        if isinstance(begun, Refused):
+            return begun
+        run = begun.run
+        if run is None:
+            return _answer(before, None, before)
+        run = msgspec.structs.replace(run, steps=(*run.steps, *run.after), after=())
+        record = msgspec.structs.replace(before, order=begun.order, run=run)
+        led = await self._leading.led(
+            around, msgspec.structs.replace(stored, record=record), run.id, actor, is_test=True
+        )
+        return _answer(before, running.run_of(led.record, run.id), before)
+
+    def _now(self) -> datetime:
+        return events.moment(self._clock.now_us())
+
+
+def _answer(record: OrderRecord, run: Run | None, otherwise: OrderRecord) -> RunAnswer:
+    """The order as it is now, and what its run came to; an order that vanished is shown as it was."""
+    order = shown(record) or shown(otherwise)
+    if order is None:
+        raise InvariantViolation("A run belongs to no order.")
+    if run is None:
+        return RunAnswer(order=order)
+    return RunAnswer(order=order, results=run.results, is_aborted=run.aborted)
+
+
+def _gone(order_id: str) -> Refused:
+    return Refused(Code.NOT_FOUND, f"There is no order {order_id!r}.")
+
+
+def _manual(workflows: Workflows, step: str) -> WorkflowStep | Refused:
+    steps = workflows.settings.available_manual_workflow_steps
+    found = [one for one in steps if one.id is not None and same(one.id, step)]
+    found = found or [one for one in steps if same(one.name, step)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        return Refused(
+            Code.VALIDATION_FAILED, f"{len(found)} manual steps have the key {step!r}; name one by its id."
+        )
+    known = ", ".join(one.id or one.name for one in steps) or "none"
+    return Refused(Code.NOT_FOUND, f"There is no manual step {step!r}. There are: {known}.")
+
+
+def _unscheduled(order: Order, status: str) -> Order:
+    """The order without its schedule when the status is the one that it waited for."""
+    if order.next_order_status is None or not same(order.next_order_status, status):
+        return order
+    return msgspec.structs.replace(order, update_status_date=None, next_order_status=None)
+
+
+def _loop(run: Run) -> str:
+    return f"Statuses triggered one another {running.DEPTH_MAX} times; {run.trigger!r} was not entered."
