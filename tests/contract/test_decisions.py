@@ -13,6 +13,7 @@ from onhand.core import commands as c
 from onhand.core.commands import DocumentKey, Group, Wipe
 from onhand.core.decide import decide, reads
 from onhand.core.snapshot import Reads, Snapshot
+from onhand.service.auditor import drifts
 from onhand.storage.postgres.plain import PlainUnit
 from onhand.storage.postgres.store import PostgresStore, PostgresUnit
 from tests.hand_made import database
@@ -83,6 +84,8 @@ async def compare(url: str, unit: type[PostgresUnit], rules, shares) -> None:
         wanted = everything(played)
         async with store.unit() as one:
             stored = await one.gather(wanted, -1)
+        audits = await opened.reader.audit(PRODUCTS)
+    assert [drift for audited in audits for drift in drifts(audited, rules)] == []
     assert rows_of(stored) == rows_of(world.gather(wanted, -1))
 
 

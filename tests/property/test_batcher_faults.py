@@ -2,14 +2,15 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from onhand.core.commands import Kind
-from onhand.core.outcomes import Accepted, Rejected, Replayed
+from onhand.core.commands import DocumentKey, DocumentWrite, Group, Kind, Work
+from onhand.core.outcomes import Accepted, GroupOutcome, Rejected, Replayed
 from onhand.core.quantities import SCALE
+from onhand.core.rules import Rules
 from onhand.ports import ConfigurationRow
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
@@ -24,7 +25,7 @@ STOCKED = 6
 
 submissions = st.lists(
     st.tuples(
-        st.sampled_from(["change", "reserve"]),
+        st.sampled_from(["change", "reserve", "note"]),
         st.sampled_from(PRODUCTS),
         st.integers(1, 4),
         st.integers(0, 5),
@@ -33,7 +34,7 @@ submissions = st.lists(
     min_size=1,
     max_size=20,
 )
-"""(what, product, units, number of the id, batcher)."""
+"""(what, product, units, number of the id, batcher). A note is a group of nothing but a document that must be new."""
 
 schedules = st.lists(
     st.sampled_from(list(Mishap)) | st.sampled_from([Mishap.LOST_BUT_LANDED, Mishap.LOST_AND_GONE]),
@@ -47,17 +48,32 @@ def test_each_submission_has_one_right_answer(wanted, schedule, settle_seconds, 
     asyncio.run(_play(wanted, schedule, settle_seconds, batch_max, bulk=bulk))
 
 
-class Wanted:
-    """One submission. Equal ids have equal bodies: they are honest retries."""
+def note(key: DocumentKey, body: bytes) -> Callable[[Rules], Group]:
+    """Make a document that must be new."""
+    return lambda _rules: Group(
+        commands=(), documents=(key,), finish=lambda _concluded: [DocumentWrite(key, 0, body)]
+    )
 
-    def __init__(self, what: str, product: str, units: int, number: int, batcher: int) -> None:
+
+class Wanted:
+    """One submission. Equal ids have equal bodies: they are honest retries. The body of each note is another one."""
+
+    def __init__(
+        self, what: str, product: str, units: int, number: int, batcher: int, body: bytes = b""
+    ) -> None:
         self.what = what
         self.product = product
         self.units = units
         self.batcher = batcher
         self.command_id = f"{what}-{product}-{units}-{number}"
         self.kind = Kind.CHANGE if what == "change" else Kind.RESERVE
-        self.build = (change if what == "change" else reserve)(product, units, self.command_id)
+        self.document = DocumentKey(number, 1, "note", product)
+        self.body = body
+        self.build: Callable[[Rules], Work] = (
+            note(self.document, body)
+            if what == "note"
+            else (change if what == "change" else reserve)(product, units, self.command_id)
+        )
 
 
 class World:
@@ -97,6 +113,9 @@ class World:
             await batcher.stop()
 
     def recorded(self, one: Wanted) -> bool:
+        if one.what == "note":
+            stored = self.store.documents.get(one.document)
+            return stored is not None and stored.body == one.body
         return (self.rules.environment, one.kind, one.command_id) in self.store.ids
 
     async def submit(self, wanted: list[Wanted], *, bulk: bool) -> list[object]:
@@ -114,7 +133,7 @@ class World:
 async def _play(asked, schedule, settle_seconds, batch_max, *, bulk) -> None:
     world = World(settle_seconds, batch_max)
     await world.open()
-    wanted = [Wanted(*one) for one in asked]
+    wanted = [Wanted(*one, body=b"%d" % index) for index, one in enumerate(asked)]
     world.store.mishaps = iter(schedule)
     answers = await world.submit(wanted, bulk=bulk)
     await world.close()
@@ -122,10 +141,14 @@ async def _play(asked, schedule, settle_seconds, batch_max, *, bulk) -> None:
     times = Counter(one.command_id for one in wanted)
     for one, answer in zip(wanted, answers, strict=True):
         event(type(answer).__name__)
+        if one.what == "note":
+            _check_note(answer, recorded=world.recorded(one), exists=one.document in world.store.documents)
+            continue
         _check_answer(answer, recorded=world.recorded(one), alone=times[one.command_id] == 1)
         if one.what == "change":
             assert not isinstance(answer, Rejected)
-    _check_stock(world, {one.command_id: one for one in wanted if world.recorded(one)}.values())
+    effective = [one for one in wanted if one.what != "note" and world.recorded(one)]
+    _check_stock(world, {one.command_id: one for one in effective}.values())
     report = await Auditor(world.store, world.environments, probe=Ear()).audit("shop")
     assert report.clean, report.drifts
 
@@ -138,6 +161,16 @@ def _check_answer(answer: object, *, recorded: bool, alone: bool) -> None:
         assert not (recorded and alone), "said that nothing was recorded"
     if alone:
         assert not isinstance(answer, Replayed), "a first-time caller is never told that it was a replay"
+
+
+def _check_note(answer: object, *, recorded: bool, exists: bool) -> None:
+    """Whoever is told that the document is its own is right, and nobody else's is."""
+    assert isinstance(answer, GroupOutcome | Fault), answer
+    if isinstance(answer, GroupOutcome):
+        assert answer.accepted == recorded
+        assert exists
+    elif not isinstance(answer, OutcomeUnknown):
+        assert not recorded, "said that nothing was recorded"
 
 
 def _check_stock(world: World, effective: Iterable[Wanted]) -> None:

@@ -1,4 +1,9 @@
-"""Documents, read without locks: by key, by labels and time, and those that are due."""
+"""Documents, read without locks: by key, by labels and time, and those that are due.
+
+A search by labels comes from the index of labels if few documents have them, and is sorted; else from a walk along the
+order of the listing, which meets a page of them soon. The planner cannot tell: it expects a label that it has no
+statistics of, an order number perhaps, in each two hundredth document and would walk along all of them.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +21,15 @@ from onhand.storage.postgres.statements import query
 FIRST, LAST = -1, (1 << 63) - 1
 """Times before and after those of all documents."""
 
+FEW = 1_000
+"""Documents that a search by labels sorts; more are walked along."""
+
+LISTED = "AND t.created_at >= 0"
+"""Condition of the index that the listing walks along."""
+
 
 class PostgresDocuments:
-    """Implements `ports.Documents`. Each call is one round trip."""
+    """Implements `ports.Documents`. Each call is one round trip, a search by labels two."""
 
     def __init__(self, pool: Database) -> None:
         self._pool = pool
@@ -59,9 +70,17 @@ class PostgresDocuments:
             CursorError: `after` is not a cursor of this listing.
         """
         start = (FIRST if oldest_first else LAST, "") if after is None else cursors.decode_named(after)
+        few = (
+            bool(labels or any_of)
+            and await self.count(
+                environment, kind, labels, any_of=any_of, since=since, until=until, limit=FEW
+            )
+            < FEW
+        )
         conditions, values = _conditions(5, labels, any_of, since, until)
         text = query("find_documents").format(
             conditions=conditions,
+            listed="" if few else LISTED,
             direction="ASC" if oldest_first else "DESC",
             beyond=">" if oldest_first else "<",
         )
@@ -87,7 +106,8 @@ class PostgresDocuments:
     ) -> int:
         """How many `find` would find, counted up to `limit`."""
         conditions, values = _conditions(3, labels, any_of, since, until)
-        text = query("count_documents").format(conditions=conditions)
+        listed = "" if labels or any_of else LISTED
+        text = query("count_documents").format(conditions=conditions, listed=listed)
         with faults():
             counted: int = await self._pool.fetchval(text, environment, kind, limit, *values)
         return counted
