@@ -14,7 +14,7 @@ COMMANDS = [
     "refusals", "version", "environments list", "environments create", "environments rename",
     "environments delete", "clients list", "clients create", "clients disable", "clients rotate", "holds list",
     "holds release", "holds extend", "config show", "config validate", "config diff", "config apply",
-    "config history", "config presets", "rates load", "rates list",
+    "config history", "config presets", "rates load", "rates list", "erp check", "erp fix", "erp checks", "erp-sim",
 ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import pytest
 def erp(shop):
     """The shop with a client that may post for the ERP."""
     made = shop.json("clients", "create", "erp", "-e", "shop", "--scope", "onhand:read", "--scope", "onhand:write",
-                     "--scope", "erp:write")  # fmt: skip
+                     "--scope", "erp:write", "--scope", "reservation:write")  # fmt: skip
     shop.variables |= {"ONHAND_CLIENT_ID": made["clientId"], "ONHAND_CLIENT_SECRET": made["clientSecret"]}
     return shop
 
@@ -87,3 +87,14 @@ def test_a_file_that_cannot_be_used_sends_nothing(erp):
     good = figures(erp, "good", A1=5)
     assert "nobody" in erp.run("erp", "check", str(good), "--source", "nobody", code=3).stderr
     erp.run("erp", "fix", "none", "--reason", "x", "-y", code=3)
+
+
+def test_the_simulated_erp_ends_with_books_that_agree(erp):
+    ended = erp.run("erp-sim", "--orders", "15", "--products", "3", "--lost", "20", "--seed", "4")
+    assert max(map(len, ended.stdout.splitlines())) <= 80
+    assert "NO" not in ended.stdout
+    document = erp.json("erp-sim", "--orders", "5", "--rate", "400", "--run", "named")
+    assert document["run"] == "named"
+    assert all(check["passed"] for check in document["checks"])
+    erp.run("erp-sim", "--lost", "60", "--late", "60", code=2)
+    erp.run("erp-sim", "-e", "nowhere", code=2)
