@@ -246,6 +246,30 @@ async def test_two_synchronisations_at_once_post_each_line_once(running: Running
     assert await erp.standing() == {"physical": 60, "hard": 0, "soft": 0, "available": 60}
 
 
+@pytest.mark.parametrize("turns", [1, 5, 20, 60, 200, 600])
+async def test_a_synchronisation_that_dies_anywhere_is_finished_by_the_next(
+    running: Running, turns: int
+) -> None:
+    """Cut off after so many turns of the event loop: before, in the middle of or after the commits."""
+    erp = await contoso(running)
+    await erp.stock(100)
+    reserved = await erp.reserve(40)
+    line = {**LINE, "quantity": 2, "reservationId": reserved["reservationId"], "status": "deducted"}
+    answer = await tell(erp, *(numbered(number, f"L{number}", line=line) for number in range(1, 21)))
+    assert answer.status_code == 200, answer.text
+    rules = running.services.environments.rules("contoso")
+    dying = asyncio.create_task(running.services.erp.sync.run_now(rules))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    dying.cancel()
+    await asyncio.gather(dying, return_exceptions=True)
+    await erp.sync()
+    await erp.sync()
+    assert await erp.standing() == {"physical": 60, "hard": 0, "soft": 0, "available": 60}
+    consumed = [(await erp.read(f"L{number}"))["offsets"][0]["consumed"] for number in range(1, 21)]
+    assert consumed == [2] * 20
+
+
 async def test_a_line_that_cannot_be_posted_is_on_the_failed_list_and_holds_nobody_up(
     running: Running,
 ) -> None:

@@ -163,3 +163,36 @@ async def test_snapshots_and_synchronisations_at_once_lose_nothing(running: Runn
     )
     await erp.sync()
     assert await erp.standing() == {"physical": 60, "hard": 0, "soft": 0, "available": 60}
+
+
+async def test_a_complete_snapshot_is_shown_before_it_is_applied_and_empties_what_it_does_not_name(
+    running: Running,
+) -> None:
+    erp = await contoso(running)
+    await erp.stock(100)
+    await erp.stock(7, colorId="blue")
+    other = {**WEB, "productId": "GONE"}
+    await erp.tenant.erp({"id": "gone", **other, "quantities": {"fno": {"physicalinvent": 3}}})
+    listed = (await erp.tenant.native("GET", "erp/products?organizationId=USMF")).json()
+    assert sorted(one["productId"] for one in listed["items"]) == ["D0002", "GONE"]
+    record = {**WEB, "quantities": {"fno": {"physicalinvent": 90}}}
+    gone = {"organizationId": "usmf", "productId": "GONE"}
+    body = {"id": "full", "records": [record], "emptied": [gone], "complete": True}
+    shown = (await erp.tenant.native("POST", "erp/snapshots", {**body, "preview": True})).json()["results"]
+    changes = {
+        (one["productId"], change["dimensions"]["ColorId"]): (change["stored"], change["becomes"])
+        for one in shown
+        for change in one["changes"]
+    }
+    assert changes == {("D0002", "red"): (100, 90), ("D0002", "blue"): (7, 0), ("GONE", "red"): (3, 0)}
+    assert (await erp.standing())["physical"] == 107
+    applied = (await erp.tenant.native("POST", "erp/snapshots", body)).json()["results"]
+    assert [one["accepted"] for one in applied] == [True, True]
+    assert (await erp.standing())["physical"] == 90
+    listed = (await erp.tenant.native("GET", "erp/products")).json()
+    assert [one["productId"] for one in listed["items"]] == ["D0002"]
+    both = await erp.tenant.native(
+        "POST", "erp/snapshots", {**body, "emptied": [{**gone, "productId": "d0002"}]}
+    )
+    assert (both.status_code, both.json()["code"]) == (422, "invalid-value")
+    assert (await erp.tenant.native("GET", "erp/products?after=nonsense")).status_code == 400

@@ -14,7 +14,8 @@ COMMANDS = [
     "refusals", "version", "environments list", "environments create", "environments rename",
     "environments delete", "clients list", "clients create", "clients disable", "clients rotate", "holds list",
     "holds release", "holds extend", "config show", "config validate", "config diff", "config apply",
-    "config history", "config presets", "rates load", "rates list", "erp check", "erp fix", "erp checks", "erp-sim",
+    "config history", "config presets", "rates load", "rates list", "erp-sim", "erp sync", "erp failed",
+    "erp lines", "erp resync", "erp check", "erp fix", "erp checks",
 ]  # fmt: skip
 
 
@@ -61,7 +62,7 @@ def _commands():
         yield command.name or command.callback.__name__.replace("_", "-")
     for group in entry.app.registered_groups:
         for command in group.typer_instance.registered_commands:
-            yield f"{group.name} {command.name}"
+            yield f"{group.name} {command.name or command.callback.__name__}"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from onhand.api.erp import lines, parameters, snapshots, soft, wire
+from onhand.api.erp import lines, parameters, snapshot_wire, snapshots, soft, wire
 from onhand.api.exchange import Json
 from onhand.api.route import NATIVE, Handler, Route
 from onhand.core.erp.parameters import Parameters
@@ -61,8 +61,10 @@ ERP_ROUTES: Final[tuple[Route, ...]] = (
     _erp("GET", "failed", lines.list_failures, READ, "What could not be offset or posted, with both places.",
          answer=wire.ErpFailures, query=("after", "limit")),
     _erp("POST", "snapshots", snapshots.apply, ERP,
-         "Set absolute figures that say which lines they contain.", body=wire.ErpSnapshotRequest,
-         answer=wire.ErpSnapshotAnswer, untimed=True),
+         "Set absolute figures that say which lines they contain.", body=snapshot_wire.ErpSnapshotRequest,
+         answer=snapshot_wire.ErpSnapshotAnswer, untimed=True),
+    _erp("GET", "products", snapshots.products, READ, "Products that have figures of the ERP.",
+         answer=snapshot_wire.ErpProductPage, query=("organizationId", "after", "limit")),
     _erp("GET", "sources", lines.list_sources, READ, "Sources of messages and their gaps.",
          answer=wire.ErpSourcePage, query=("after", "limit")),
     _erp("GET", "sources/{source}", lines.read_source, READ, "A source of messages.", answer=wire.ErpSourceAnswer),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,33 +10,39 @@ import msgspec
 
 from onhand.api.compat.translate import ID_MAX, scaled
 from onhand.api.erp import reading, shown
-from onhand.api.erp.wire import (
+from onhand.api.erp.snapshot_wire import (
     ErpContains,
+    ErpProductAnswer,
+    ErpProductPage,
     ErpRecord,
     ErpSnapshotAnswer,
+    ErpSnapshotChange,
     ErpSnapshotLine,
     ErpSnapshotRequest,
     ErpSnapshotResult,
 )
 from onhand.api.exchange import Call, Reply, json_reply
-from onhand.api.native.reading import decode
+from onhand.api.native.reading import Query, decode
 from onhand.api.problems import EdgeProblem, of_rejection
 from onhand.api.services import Services
-from onhand.core.dimensions import fold, name_dimensions
+from onhand.core.dimensions import display, fold, name_dimensions
 from onhand.core.erp import lines, targets
 from onhand.core.erp.asking import LineAsked
 from onhand.core.erp.figures import ERP_SOURCE
 from onhand.core.erp.intake import MESSAGES_MAX, Asked
 from onhand.core.erp.snapshots import Record, Snapshot
+from onhand.core.keys import ProductKey, product_key
 from onhand.core.outcomes import Reason, Rejected
+from onhand.core.quantities import to_decimal
 from onhand.core.rules import Rules
 from onhand.service.erp.lines import unknown
 from onhand.service.erp.snapshots import Applied
 
-RECORDS_MAX: Final = 512
-"""Records of one snapshot request."""
+RECORDS_MAX: Final = 2_000
+"""Records of one snapshot request; all records of a product of a complete one have to be in it."""
 
 _request = msgspec.json.Decoder(ErpSnapshotRequest)
+_pair = msgspec.json.Decoder(tuple[str, str])
 
 Product = tuple[str, str]
 """(organization, product), folded."""
@@ -47,11 +54,11 @@ async def apply(call: Call, services: Services) -> Reply:
     identity = request.id.strip()
     if not identity or len(identity) > ID_MAX:
         raise EdgeProblem(422, "invalid-value", f"A snapshot has an id of 1 to {ID_MAX} characters.")
-    if len(request.records) > RECORDS_MAX:
+    if len(request.records) + len(request.emptied) > RECORDS_MAX:
         raise EdgeProblem(
             400, "too-many-items", f"At most {RECORDS_MAX} records are allowed. Send them in parts."
         )
-    parts = records(call.of, request.records)
+    parts = _parts(call.of, request)
     if isinstance(parts, Rejected):
         return of_rejection(parts)
     messages = await _messages(call, services, request.contains, identity)
@@ -72,6 +79,7 @@ async def apply(call: Call, services: Services) -> Reply:
                 up_to=request.contains.up_to_sequence,
                 lines=tuple(one for one in _ids(request.contains) if one in mine),
                 messages=tuple(one for one in messages if one.line_id in mine),
+                complete=request.complete or not part.records,
                 caller=call.principal.client_id,
             )
         )
@@ -82,7 +90,55 @@ async def apply(call: Call, services: Services) -> Reply:
             "invalid-value",
             f"The snapshot contains line {strange[0]!r} but has no record of its product. Send both together.",
         )
-    return _shown(await services.erp.snapshots.apply(call.of, made))
+    work = services.erp.snapshots.preview if request.preview else services.erp.snapshots.apply
+    return _shown(await work(call.of, made))
+
+
+async def products(call: Call, services: Services) -> Reply:
+    """GET `/erp/products`."""
+    query = Query(call)
+    after, limit = query.page(services)
+    organization = query.text("organizationId")
+    found, following = await services.erp.snapshots.products(
+        call.of,
+        None if organization is None else fold(call.of, organization),
+        None if after is None else _product(call.of, after),
+        limit,
+    )
+    items = [ErpProductAnswer(organization_id=one.organization, product_id=one.name) for one in found]
+    return json_reply(ErpProductPage(items=items, next=None if following is None else _cursor(following)))
+
+
+def _cursor(key: ProductKey) -> str:
+    text = msgspec.json.encode((key.organization, key.product))
+    return urlsafe_b64encode(text).decode().rstrip("=")
+
+
+def _product(rules: Rules, cursor: str) -> ProductKey:
+    try:
+        organization, product = _pair.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, msgspec.DecodeError) as error:
+        raise EdgeProblem(
+            400, "invalid-cursor", "after is not a cursor of this listing; start without it."
+        ) from error
+    return product_key(rules.environment, organization, product)
+
+
+def _parts(rules: Rules, request: ErpSnapshotRequest) -> dict[Product, Snapshot] | Rejected:
+    parts = records(rules, request.records)
+    if isinstance(parts, Rejected):
+        return parts
+    for one in request.emptied:
+        of = targets.subject(rules, one.organization_id, one.product_id)
+        if isinstance(of, Rejected):
+            return of
+        key = (of.key.organization, of.key.product)
+        if key in parts:
+            return Rejected(
+                Reason.INVALID_VALUE, f"Product {of.product!r} has a record and is said to have none."
+            )
+        parts[key] = Snapshot(id="", organization=of.organization, product=of.product, records=())
+    return parts
 
 
 def records(rules: Rules, given: Sequence[ErpRecord]) -> dict[Product, Snapshot] | Rejected:
@@ -181,6 +237,15 @@ def _shown(done: Sequence[Applied]) -> Reply:
                 for line in one.lines
             ],
         )
+        result.changes = [
+            ErpSnapshotChange(
+                dimensions={display(name): value for name, value in change.dimensions},
+                measure=change.measure,
+                stored=to_decimal(change.stored),
+                becomes=to_decimal(change.becomes),
+            )
+            for change in one.changes
+        ]
         if one.refusal is not None:
             result.code, result.message = one.refusal.reason, one.refusal.message
         results.append(result)

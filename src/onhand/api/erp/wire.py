@@ -269,64 +269,6 @@ class ErpSoftAnswer(Answer, kw_only=True):
     results: list[ErpSoftResult]
 
 
-class ErpRecord(Request, kw_only=True):
-    """Absolute figures of one record of the ERP."""
-
-    organization_id: str
-    product_id: str
-    dimensions: dict[str, str] = msgspec.field(default_factory=dict)
-    dimension_data_source: str | None = None
-    quantities: Numbers
-    """Measures of `fno`; those that are not named stay as they are."""
-
-
-class ErpContains(Request, kw_only=True):
-    """What the figures of a snapshot contain already."""
-
-    lines: list[str] = msgspec.field(default_factory=list)
-    """Known lines, with everything that was told of them."""
-    messages: list[ErpMessageRequest] = msgspec.field(default_factory=list)
-    """Lines and moves that the snapshot tells itself."""
-    source: str = ""
-    up_to_sequence: int | None = None
-    """All messages of the source up to this number."""
-
-
-class ErpSnapshotRequest(Request, kw_only=True):
-    """Absolute figures, and what they contain: the reservations of what is inside are offset, none twice."""
-
-    id: str
-    """A repeated snapshot is a replay."""
-    records: list[ErpRecord]
-    contains: ErpContains = msgspec.field(default_factory=ErpContains)
-
-
-class ErpSnapshotLine(Answer, kw_only=True):
-    """A line that was inside and had waited."""
-
-    line_id: str
-    state: str
-    offsets: list[ErpOffsetState]
-
-
-class ErpSnapshotResult(Answer, kw_only=True):
-    """What became of one product of a snapshot; each is all or nothing."""
-
-    organization_id: str
-    product_id: str
-    accepted: bool
-    replayed: bool = False
-    code: str | UnsetType = UNSET
-    message: str | UnsetType = UNSET
-    lines: list[ErpSnapshotLine] = msgspec.field(default_factory=list)
-
-
-class ErpSnapshotAnswer(Answer, kw_only=True):
-    """One result per product."""
-
-    results: list[ErpSnapshotResult]
-
-
 class ErpRefused(Answer, kw_only=True):
     """A message of a source that was refused."""
 

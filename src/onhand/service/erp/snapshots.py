@@ -15,23 +15,18 @@ from typing import Final
 
 import msgspec
 
-from onhand.core.commands import DocumentWrite, Group, GroupMember, SetOnHand
-from onhand.core.concluding import Concluded
-from onhand.core.erp import intake, lines, posting, snapshots, targets
+from onhand.core.erp import lines, posting, snapshots, targets
 from onhand.core.erp.asking import LineAsked, Said, Setting, Spoiled
 from onhand.core.erp.intake import Asked
 from onhand.core.erp.lines import Line
 from onhand.core.erp.moving import change_line, move, open_line
-from onhand.core.erp.parameters import Parameters
-from onhand.core.erp.posting import CALLER, Plan, Scope
-from onhand.core.erp.snapshots import Cells, Snapshot
-from onhand.core.erp.targets import HoldFacts
-from onhand.core.fingerprints import digest
-from onhand.core.keys import Position, ProductKey
-from onhand.core.outcomes import GroupOutcome, Reason, Rejected, Replayed
+from onhand.core.erp.snapshots import Snapshot
+from onhand.core.keys import ProductKey
+from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
 from onhand.ports import Clock, DocumentRow, Documents, ProductStock, Reader, StockFilter
 from onhand.service.batcher import Batcher
+from onhand.service.erp.applying import AGAIN, REPEATED, Applying, Difference
 from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import refusal_of, unknown
 from onhand.service.erp.parameters import ErpParameters
@@ -43,11 +38,6 @@ PAGE: Final = 1_000
 AT_ONCE: Final = 32
 """Products that are worked on at a time."""
 
-_AGAIN: Final = Rejected(
-    Reason.STALE_DOCUMENT, "The ERP's figures of the product changed meanwhile; send the snapshot again."
-)
-_REPEATED: Final = Rejected(Reason.DUPLICATE_ID, "The snapshot was applied before.")
-
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a snapshot's product."""
@@ -58,6 +48,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     replayed: bool = False
     lines: tuple[Line, ...] = ()
     """Lines that were inside and had waited, as they are now."""
+    changes: tuple[Difference, ...] = ()
+    """Of a preview: what would change."""
 
 
 class Snapshots:
@@ -95,7 +87,7 @@ class Snapshots:
         """Apply the part of one product."""
         about = Applied(organization=snapshot.organization, product=snapshot.product)
         left_out: dict[tuple[str, int], Rejected] = {}
-        refusal = _AGAIN
+        refusal = AGAIN
         for _ in range(ATTEMPTS):
             made = await self._make(rules, snapshot, left_out)
             if isinstance(made, Rejected):
@@ -104,7 +96,7 @@ class Snapshots:
             if isinstance(outcome, GroupOutcome) and outcome.accepted:
                 return msgspec.structs.replace(about, lines=tuple(made.written))
             refusal = refusal_of(outcome)
-            if refusal is _REPEATED:
+            if refusal is REPEATED:
                 return msgspec.structs.replace(about, replayed=True)
             if refusal.reason is Reason.STALE_DOCUMENT:
                 continue
@@ -113,9 +105,49 @@ class Snapshots:
             break
         return msgspec.structs.replace(about, refusal=refusal)
 
+    async def preview(self, rules: Rules, parts: Sequence[Snapshot]) -> list[Applied]:
+        """What applying the parts would do; changes nothing."""
+        done: list[Applied] = []
+        for part in parts:
+            about = Applied(organization=part.organization, product=part.product)
+            made = await self._make(rules, part, {})
+            found = made if isinstance(made, Rejected) else made.foreseen(rules)
+            if isinstance(found, Rejected):
+                done.append(msgspec.structs.replace(about, refusal=found))
+            else:
+                done.append(msgspec.structs.replace(about, changes=found[0], lines=found[1]))
+        return done
+
+    async def products(
+        self, rules: Rules, organization: str | None, after: ProductKey | None, limit: int
+    ) -> tuple[list[ProductStock], ProductKey | None]:
+        """Products that have figures of the ERP, in key order, and where the next page begins.
+
+        A page looks at `limit` products and lists those of them that have any.
+        """
+        keys = await self._reader.products(rules.environment, after, limit)
+        wanted = [key for key in keys if organization is None or key.organization == organization]
+        erp = snapshots.measures(rules)
+        found: dict[ProductKey, ProductStock] = {}
+        for name in sorted({key.organization for key in wanted}):
+            stocks = await self._reader.stock(
+                StockFilter(
+                    environment=rules.environment,
+                    organizations=(name,),
+                    products=tuple(key.product for key in wanted if key.organization == name),
+                    places=None,
+                    records=True,
+                ),
+                self._clock.now_us(),
+            )
+            found |= {
+                one.product: one for one in stocks if any(row.own and row.measure in erp for row in one.rows)
+            }
+        return [found[key] for key in wanted if key in found], keys[-1] if len(keys) == limit else None
+
     async def _make(
         self, rules: Rules, snapshot: Snapshot, left_out: dict[tuple[str, int], Rejected]
-    ) -> _Applying | Rejected:
+    ) -> Applying | Rejected:
         of = targets.subject(rules, snapshot.organization, snapshot.product)
         if isinstance(of, Rejected):
             return of
@@ -128,7 +160,7 @@ class Snapshots:
         if isinstance(told, Rejected):
             return told
         wanted = {one for line in told.values() for one in posting.hold_ids(line)}
-        return _Applying(
+        return Applying(
             snapshot=snapshot,
             of=of,
             stock=stock,
@@ -210,154 +242,3 @@ def _say(line: Line | None, message: Asked, setting: Setting) -> Said | Rejected
     if isinstance(message, LineAsked):
         return open_line(message, setting) if line is None else change_line(line, message, setting)
     return unknown(message.line_id) if line is None else move(line, message, setting)
-
-
-class _Applying(msgspec.Struct, kw_only=True):
-    """Builds the group of one product, again whenever the rules change."""
-
-    snapshot: Snapshot
-    of: targets.Subject
-    stock: ProductStock | None
-    rows: dict[str, DocumentRow | None]
-    told: dict[str, Line]
-    setting: Setting
-    facts: dict[str, HoldFacts]
-    left_out: dict[tuple[str, int], Rejected]
-    written: list[Line] = msgspec.field(default_factory=list)
-    offsets: dict[int, tuple[str, int]] = msgspec.field(default_factory=dict)
-    """Place among the commands -> (line, number of the offset)."""
-
-    def __call__(self, rules: Rules) -> Group | Rejected:
-        """The group under these rules."""
-        named = self._cells(rules)
-        if isinstance(named, Rejected):
-            return named
-        positions, cells = named
-        commands: list[GroupMember] = list(self._sets(positions, cells))
-        sets = len(commands)
-        plans: list[tuple[str, Plan, int, Scope]] = []
-        self.offsets = {}
-        for line_id, line in self.told.items():
-            scope = Scope(snapshots.inside(line, self.snapshot), frozenset(cells), self.snapshot.id)
-            if not scope.events and not self._told(line_id):
-                continue
-            plan = self._plan(rules, line, scope)
-            if isinstance(plan, Rejected):
-                return plan
-            plans.append((line_id, plan, len(commands), scope))
-            self.offsets |= {len(commands) + place: (line_id, number) for place, number in plan.offsets}
-            commands += plan.commands
-        places = {position.place for position in positions.values()}
-        before = self._totals(rules, places)
-        return Group(
-            commands=tuple(commands),
-            documents=tuple(lines.key(rules.environment, line_id) for line_id, *_ in plans),
-            places=tuple((self.of.key, place) for place in sorted(places)),
-            finish=lambda concluded: self._finish(plans, sets, before, concluded),
-        )
-
-    def leave_out(self, outcome: GroupOutcome, left_out: dict[tuple[str, int], Rejected]) -> bool:
-        """Leave out the offset that the engine refused; False when it was something else."""
-        for place, one in enumerate(outcome.outcomes):
-            if (
-                isinstance(one, Rejected)
-                and one.reason is not Reason.GROUP_MEMBER_REFUSED
-                and place in self.offsets
-            ):
-                left_out[self.offsets[place]] = one
-                return True
-        return False
-
-    def _told(self, line_id: str) -> bool:
-        return any(one.line_id == line_id for one in self.snapshot.messages)
-
-    def _plan(self, rules: Rules, line: Line, scope: Scope) -> Plan | Rejected:
-        mine = {number: why for (line_id, number), why in self.left_out.items() if line_id == line.line_id}
-        return posting.plan(rules, line, self._parameters, self.facts, mine, scope=scope)
-
-    @property
-    def _parameters(self) -> Parameters:
-        return self.setting.parameters
-
-    def _cells(self, rules: Rules) -> tuple[dict[str, Position], Cells] | Rejected:
-        """What is set where: the snapshot's figures, and on them what was posted after it."""
-        named = snapshots.cells_of(rules, self.snapshot)
-        if isinstance(named, Rejected):
-            return named
-        positions, cells = named
-        if self.snapshot.complete and self.stock is not None:
-            erp = snapshots.measures(rules)
-            for row in self.stock.rows:
-                if row.measure in erp and row.own:
-                    cells.setdefault((row.position, row.measure), 0)
-        for line in self.told.values():
-            later = snapshots.after(rules, line, self.snapshot)
-            if isinstance(later, Rejected):
-                return later
-            for cell, quantity in later.items():
-                if cell in cells or self.snapshot.complete:
-                    cells[cell] = cells.get(cell, 0) + quantity
-        for key, _ in cells:
-            positions.setdefault(key, snapshots.position_of(rules, key))
-        return positions, cells
-
-    def _sets(self, positions: Mapping[str, Position], cells: Cells) -> list[SetOnHand]:
-        """The id and the fingerprint are those of what was asked, so that a repeated snapshot is known whatever came since."""
-        asked = digest(
-            "erp-snapshot",
-            msgspec.to_builtins(self.snapshot.records),
-            self.snapshot.source,
-            self.snapshot.up_to,
-        )
-        commands = []
-        for key, position in positions.items():
-            values = tuple((measure, quantity) for (at, measure), quantity in cells.items() if at == key)
-            if values:
-                commands.append(
-                    SetOnHand(
-                        id=f"{self.snapshot.id}@{digest(self.of.key.organization, self.of.key.product, key):x}",
-                        fingerprint=asked,
-                        caller=self.snapshot.caller or CALLER,
-                        product=self.of.key,
-                        organization_shown=self.of.organization,
-                        product_shown=self.of.product,
-                        position=position,
-                        values=values,
-                        reason=f"snapshot {self.snapshot.id}"[:200],
-                    )
-                )
-        return commands
-
-    def _totals(self, rules: Rules, places: set[str]) -> dict[tuple[str, int], int]:
-        """(place, measure of the ERP) -> what was read there."""
-        erp = snapshots.measures(rules)
-        totals = {(place, measure): 0 for place in places for measure in erp}
-        for row in self.stock.rows if self.stock is not None else ():
-            place = snapshots.position_of(rules, row.position).place
-            if row.position == row.cell and (place, row.measure) in totals:
-                totals[place, row.measure] += row.own + row.finer
-        return totals
-
-    def _finish(
-        self,
-        plans: Sequence[tuple[str, Plan, int, Scope]],
-        sets: int,
-        before: Mapping[tuple[str, int], int],
-        concluded: Concluded,
-    ) -> Sequence[DocumentWrite] | Rejected:
-        if any(isinstance(one, Replayed) for one in concluded.outcomes[:sets]):
-            return _REPEATED
-        for (place, measure), total in before.items():
-            if concluded.before(self.of.key, place, measure) != total:
-                return _AGAIN
-        self.written = []
-        writes = []
-        for document, (line_id, plan, start, scope) in zip(concluded.documents, plans, strict=True):
-            row = self.rows.get(line_id)
-            fresh = lines.decode(lines.encode(self.told[line_id]))
-            outcomes = concluded.outcomes[start : start + len(plan.commands)]
-            line = posting.conclude(fresh, plan, outcomes, concluded.now, scope)
-            line.due_at = intake.due(line, msgspec.structs.replace(self.setting, now=concluded.now))
-            self.written.append(line)
-            writes.append(intake.write(document.key, 0 if row is None else row.version, line))
-        return writes
