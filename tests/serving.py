@@ -24,9 +24,12 @@ from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
 from onhand.service.workflow.desk import open_desk
+from onhand.service.workflow.handing import Handing
 from onhand.service.workflow.item_reading import ItemReading
 from onhand.service.workflow.items import InventoryItems
+from onhand.service.workflow.purchasing import Purchasing
 from onhand.service.workflow.rates import Rates
+from onhand.service.workflow.receptions import Receptions
 from onhand.service.workflow.surroundings import Gathering
 from onhand.service.workflow.transactions import Transactions
 from onhand.storage.postgres.catalogue import PostgresCatalogue
@@ -166,6 +169,8 @@ async def serving(
         exchange=rates,
     )
     around = Gathering(environments, orders.configurations, rates)
+    purchasing = Purchasing(documents, batcher)
+    handing = Handing(around, environments, purchasing, documents, batcher, orders.orders, clock)
 
     def page() -> tuple[bytes, str]:
         content_type, body = metrics.exposition()
@@ -187,6 +192,8 @@ async def serving(
             around, ItemReading(around, reader, documents, rows, clock), reader, batcher, jobs, clock
         ),
         transactions=Transactions(around, documents, rows),
+        purchasing=purchasing,
+        receptions=Receptions(around, purchasing, documents, batcher, handing),
         orders=orders,
         reader=reader,
         clock=clock,

@@ -6,10 +6,12 @@ from typing import Any, Final
 
 from onhand.api.exchange import Json
 from onhand.api.native import wire_administration as rights
-from onhand.api.orders import items, transactions
+from onhand.api.orders import items, purchasing, transactions
 from onhand.api.orders.answers import ResultPage
 from onhand.api.route import NATIVE, Handler, Route
 from onhand.core.orders.item_forms import ItemDelta, ItemForm
+from onhand.core.orders.purchasing import Delivery, PurchaseOrder, ReceptionLine
+from onhand.service.workflow.purchasing import PurchaseSearch, Split
 
 READ, STOCK = "onhand:read", "onhand:write"
 """Scopes; what they allow is said in `service.access.SCOPES`."""
@@ -72,4 +74,46 @@ TRANSACTIONS: Final[tuple[Route, ...]] = (
            "The same with the filters in a body.", body=transactions.TransactionQuery, answer=ResultPage),
 )  # fmt: skip
 
-ITEM_ROUTES: Final[tuple[Route, ...]] = (*ITEMS, *TRANSACTIONS)
+_MATCH: Final = ("If-Match",)
+
+
+def _bought(method: str, path: str, handler: Handler, scope: str, summary: str, **more: Json) -> Route:
+    return _route(method, path, handler, scope, "Purchasing", summary, **more)
+
+
+PURCHASING: Final[tuple[Route, ...]] = (
+    _bought("POST", "purchase-orders", purchasing.create, STOCK, "Create a purchase order.",
+            body=PurchaseOrder, answer=PurchaseOrder, status=201),
+    _bought("GET", "purchase-orders", purchasing.listing, READ, "Find purchase orders, newest first.", answer=ResultPage,
+            query=("status", "storeId", "supplierId", "marketId", "warehouseCode", "sku", "orderNumber", "deliveryId", "open",
+                   "limit", "cursor")),
+    _bought("POST", "purchase-orders/search", purchasing.search, READ, "The same with the filters in a body.",
+            body=PurchaseSearch, answer=ResultPage),
+    _bought("GET", "purchase-orders/{id}", purchasing.get, READ, "Read a purchase order.", answer=PurchaseOrder),
+    _bought("PUT", "purchase-orders/{id}", purchasing.put, STOCK,
+            "Replace a purchase order; what was delivered stays as it is.",
+            body=PurchaseOrder, answer=PurchaseOrder, headers=_MATCH),
+    _bought("PATCH", "purchase-orders/{id}", purchasing.patch, STOCK, "Change properties of a purchase order.",
+            body=dict[str, Any], answer=PurchaseOrder, headers=_MATCH),
+    _bought("DELETE", "purchase-orders/{id}", purchasing.delete, STOCK, "Delete a purchase order of which nothing came.",
+            status=204),
+    _bought("POST", "purchase-orders/{id}/status", purchasing.status, STOCK, "Give a purchase order another status.",
+            body=purchasing.StatusRequest, answer=PurchaseOrder, headers=_MATCH),
+    _bought("POST", "purchase-orders/{id}/order-lines/split", purchasing.split, STOCK,
+            "Make a part of a line a line of its own.", body=Split, answer=PurchaseOrder, headers=_MATCH),
+    _bought("POST", "purchase-orders/{id}/order-lines/{lineItemId}/cancel", purchasing.cancel, STOCK,
+            "Cancel what is still to come of a line.", answer=PurchaseOrder, headers=_MATCH),
+    _bought("POST", "purchase-orders/{id}/deliveries", purchasing.deliver, STOCK,
+            "Make a delivery of lines; goods of an internal transfer leave their warehouse now.",
+            body=Delivery, answer=Delivery, status=201, untimed=True),
+    _bought("GET", "deliveries/{deliveryId}", purchasing.get_delivery, READ, "Read a delivery.", answer=Delivery),
+    _bought("POST", "deliveries/{deliveryId}/status", purchasing.delivery_status, STOCK, "Give a delivery another status.",
+            body=purchasing.StatusRequest, answer=Delivery),
+    _bought("POST", "goods-receptions", purchasing.receive, STOCK,
+            "Receive goods of purchase orders, all or none; a goods reception id counts once.",
+            body=list[ReceptionLine], answer=purchasing.ReceptionAnswer, untimed=True),
+    _bought("POST", "deliveries/{deliveryId}/goods-receptions", purchasing.receive_delivery, STOCK,
+            "Receive goods of one delivery.", body=list[ReceptionLine], answer=purchasing.ReceptionAnswer, untimed=True),
+)  # fmt: skip
+
+ITEM_ROUTES: Final[tuple[Route, ...]] = (*ITEMS, *TRANSACTIONS, *PURCHASING)

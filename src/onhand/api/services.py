@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from onhand.service.queries import Queries
     from onhand.service.workflow.desk import OrderDesk
     from onhand.service.workflow.items import InventoryItems
+    from onhand.service.workflow.purchasing import Purchasing
     from onhand.service.workflow.rates import Rates
+    from onhand.service.workflow.receptions import Receptions
     from onhand.service.workflow.transactions import Transactions
 
 
@@ -64,6 +66,8 @@ class Services:
     rates: Rates
     items: InventoryItems
     transactions: Transactions
+    purchasing: Purchasing
+    receptions: Receptions
     orders: OrderDesk
     reader: Reader
     clock: Clock

@@ -29,9 +29,12 @@ from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import Jobs
 from onhand.service.queries import Queries
 from onhand.service.workflow.desk import OrderDesk, open_desk
+from onhand.service.workflow.handing import Handing
 from onhand.service.workflow.item_reading import ItemReading
 from onhand.service.workflow.items import InventoryItems
+from onhand.service.workflow.purchasing import Purchasing
 from onhand.service.workflow.rates import Rates
+from onhand.service.workflow.receptions import Receptions
 from onhand.service.workflow.surroundings import Gathering
 from onhand.service.workflow.transactions import Transactions
 from onhand.settings import Settings
@@ -82,6 +85,8 @@ class House:
     rates: Rates
     items: InventoryItems
     transactions: Transactions
+    purchasing: Purchasing
+    receptions: Receptions
     orders: OrderDesk
     metrics: Metrics
 
@@ -221,6 +226,8 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
         exchange=rates,
     )
     around = Gathering(environments, orders.configurations, rates)
+    purchasing = Purchasing(documents, batcher)
+    handing = Handing(around, environments, purchasing, documents, batcher, orders.orders, clock)
     return House(
         settings=settings,
         url=url,
@@ -239,6 +246,8 @@ def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) ->
             around, ItemReading(around, reader, documents, rows, clock), reader, batcher, jobs, clock
         ),
         transactions=Transactions(around, documents, rows),
+        purchasing=purchasing,
+        receptions=Receptions(around, purchasing, documents, batcher, handing),
         orders=orders,
         erp=erp_side(documents, reader, batcher, environments, clock),
         metrics=metrics,

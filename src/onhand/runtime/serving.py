@@ -146,6 +146,8 @@ def _services(settings: Settings, house: House) -> Services:
         rates=house.rates,
         items=house.items,
         transactions=house.transactions,
+        purchasing=house.purchasing,
+        receptions=house.receptions,
         orders=house.orders,
         reader=house.reader,
         clock=house.clock,

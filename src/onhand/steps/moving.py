@@ -111,31 +111,55 @@ def new_shipment(shipment: Shipment, shipment_id: str, code: str) -> Shipment:
     return msgspec.structs.replace(made, warehouse_code=code, virtual_warehouse_code=None)
 
 
-def transferred(
-    order: Order, source_id: str, target: Shipment, leaving: Mapping[str, Decimal | None]
-) -> Order:
-    """The order with a new shipment for lines of another one: the units of each that go, None for all of it.
+class Leaving(msgspec.Struct, frozen=True, kw_only=True):
+    """A line on its way to a new shipment, with the marks that both parts have afterwards."""
 
-    What stays of a divided line keeps its reservation first. A shipment that loses its last line is removed.
-    """
+    goes: OrderLine
+    stays: OrderLine | None = None
+    """None: the line goes as a whole."""
+
+
+def leaving(facts: Facts, shipment: Shipment, line: OrderLine, units: Decimal | None = None) -> Leaving:
+    """The line, or units of it, leaving. What stays keeps its reservation first, and the marks follow the ledger."""
+    row = facts.row(shipment, line)
+    held = scope.remaining(row)
+    if units is None:
+        return Leaving(goes=marked(line, held, forced=False) if held > ZERO else line)
+    goes, stays = divided(line, units, first=False)
+    if row is None or held == ZERO:
+        return Leaving(goes=goes, stays=stays)
+    moved = max(ZERO, held - stays.effective)
+    return Leaving(
+        goes=marked(goes, moved, forced=False), stays=marked(stays, row.shown - moved, forced=False)
+    )
+
+
+def marked(line: OrderLine, quantity: Decimal, *, forced: bool) -> OrderLine:
+    """The line with this reserved quantity."""
+    return msgspec.structs.replace(
+        line,
+        reserved_inventory=quantity > ZERO,
+        reserved_inventory_quantity=quantity,
+        forced_reservation=forced,
+    )
+
+
+def transferred(order: Order, source_id: str, target: Shipment, gone: Mapping[str, Leaving]) -> Order:
+    """The order with a new shipment for lines of another one, which is removed when it has none left."""
     source = order.shipment(source_id)
     if source is None:
         return order
     stays: list[OrderLine] = []
     goes: list[OrderLine] = []
     for line in source.line_items:
-        units = leaving.get(line.line_item_id, ZERO)
-        if units is None:
-            goes.append(line)
-        elif units > ZERO:
-            gone, left = divided(line, units, first=False)
-            goes.append(gone)
-            stays.append(left)
-        else:
+        found = gone.get(line.line_item_id)
+        if found is None:
             stays.append(line)
-    target = msgspec.structs.replace(target, line_items=tuple(goes))
+            continue
+        goes.append(found.goes)
+        stays += [found.stays] if found.stays is not None else []
+    made = msgspec.structs.replace(target, line_items=tuple(goes))
     kept = msgspec.structs.replace(source, line_items=tuple(stays))
     others = tuple(kept if one.shipment_id == source_id else one for one in order.shipments)
-    return with_shipments(
-        order, (*(one for one in others if one.line_items or one.shipment_id != source_id), target)
-    )
+    left = tuple(one for one in others if one.line_items or one.shipment_id != source_id)
+    return with_shipments(order, (*left, made))

@@ -23,8 +23,10 @@ from onhand.steps.allocation import (
 )
 from onhand.steps.contract import Case, Effects, Facts, Plan, Result, StepSpec, Unit, success
 from onhand.steps.moving import (
+    Leaving,
     candidates,
     free_shipment_id,
+    leaving,
     new_shipment,
     relocations,
     row_moves,
@@ -87,19 +89,21 @@ def _unit(facts: Facts, shipment: Shipment, groups: dict[str, list[OrderLine]], 
             moves = tuple(relocations(facts, shipment, code, check=True))
             return Unit(key=key, moves=moves, edit=partial(sent_from, code, (key,)))
     moving: list[Move] = []
-    made: list[tuple[Shipment, frozenset[str]]] = []
+    made: list[tuple[Shipment, dict[str, Leaving]]] = []
     for code, lines in groups.items():
         target = new_shipment(shipment, free_shipment_id(taken, key), code)
         for line in lines:
             moving += row_moves(facts, shipment, line, target)
         target = msgspec.structs.replace(target, is_allocated=True)
-        made.append((target, frozenset(line.line_item_id for line in lines)))
+        made.append((target, {line.line_item_id: leaving(facts, shipment, line) for line in lines}))
     return Unit(key=key, moves=tuple(moving), edit=partial(_dispersed, key, tuple(made)))
 
 
-def _dispersed(source_id: str, groups: tuple[tuple[Shipment, frozenset[str]], ...], order: Order) -> Order:
-    for target, ids in groups:
-        order = transferred(order, source_id, target, dict.fromkeys(ids))
+def _dispersed(
+    source_id: str, groups: tuple[tuple[Shipment, dict[str, Leaving]], ...], order: Order
+) -> Order:
+    for target, gone in groups:
+        order = transferred(order, source_id, target, gone)
     return order
 
 

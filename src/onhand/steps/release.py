@@ -14,7 +14,7 @@ from onhand.core.orders.record import LedgerRow
 from onhand.core.orders.statuses import is_completed
 from onhand.steps import scope
 from onhand.steps.contract import Case, Done, Effects, Facts, Plan, Result, StepSpec, Unit, success, warning
-from onhand.steps.reserve import marked
+from onhand.steps.moving import marked
 
 NOTHING_RESERVED: Final = "nothing was reserved"
 
@@ -103,7 +103,7 @@ def _cleared(shipment_id: str, lines: frozenset[str], order: Order) -> Order:
     """Lines whose reservation came with an import do not show it any more."""
 
     def change(_shipment: Shipment, line: OrderLine) -> OrderLine:
-        return marked(line, ZERO) if line.line_item_id in lines else line
+        return marked(line, ZERO, forced=False) if line.line_item_id in lines else line
 
     return with_lines(order, change, shipment_id)
 

@@ -26,6 +26,7 @@ from onhand.steps.contract import (
     Unit,
     success,
 )
+from onhand.steps.moving import marked
 from onhand.steps.promises import Promises, levels
 
 # IncreaseReservedInventory -----------------------------------------------------------------------------------
@@ -91,19 +92,9 @@ def _mirror(shipment_id: str, shown: dict[str, Decimal], order: Order) -> Order:
 
     def change(_shipment: Shipment, line: OrderLine) -> OrderLine:
         quantity = shown.get(line.line_item_id)
-        return line if quantity is None else marked(line, quantity)
+        return line if quantity is None else marked(line, quantity, forced=False)
 
     return with_lines(order, change, shipment_id)
-
-
-def marked(line: OrderLine, quantity: Decimal, *, forced: bool = False) -> OrderLine:
-    """The line with this reserved quantity."""
-    return msgspec.structs.replace(
-        line,
-        reserved_inventory=quantity > ZERO,
-        reserved_inventory_quantity=quantity,
-        forced_reservation=forced,
-    )
 
 
 def _increased(done: Sequence[Done]) -> Result:

@@ -19,9 +19,11 @@ from onhand.steps import scope
 from onhand.steps.allocation import ROLES_PROPERTY, moved, roles
 from onhand.steps.contract import Case, Effects, Facts, Plan, Property, Result, StepSpec, Unit, success
 from onhand.steps.moving import (
+    Leaving,
     candidates,
     free_shipment_id,
     is_movable,
+    leaving,
     new_shipment,
     relocations,
     row_moves,
@@ -29,7 +31,7 @@ from onhand.steps.moving import (
     transferred,
 )
 
-Leaving = dict[str, Decimal | None]
+Units = dict[str, Decimal | None]
 """By line: how many units go; None: the whole line."""
 
 
@@ -92,18 +94,18 @@ def plan(facts: Facts) -> Result | Plan:
     for shipment in scope.moving_shipments(facts):
         if shipment.shipment_id in facts.done or not is_movable(facts, shipment):
             continue
-        leaving = _leaving(facts, shipment, options)
-        unit = _unit(facts, shipment, leaving, options, taken) if leaving else None
+        units_of = _units(facts, shipment, options)
+        unit = _unit(facts, shipment, units_of, options, taken) if units_of else None
         if unit is not None:
             units.append(unit)
-            lines += len(leaving)
+            lines += len(units_of)
     if not units:
         return success("nothing was split")
     return Plan(units=tuple(units), conclude=partial(moved, f"split lines: {lines}"))
 
 
-def _leaving(facts: Facts, shipment: Shipment, options: Options) -> Leaving:
-    found: Leaving = {}
+def _units(facts: Facts, shipment: Shipment, options: Options) -> Units:
+    found: Units = {}
     for line in shipment.line_items:
         if not line.moves_stock or line.effective == ZERO or not _matches(facts, line, options):
             continue
@@ -129,12 +131,10 @@ def _matches(facts: Facts, line: OrderLine, options: Options) -> bool:
     return all(same(property_value(line.properties, key), value) for key, value in options.properties)
 
 
-def _unit(
-    facts: Facts, shipment: Shipment, leaving: Leaving, options: Options, taken: set[str]
-) -> Unit | None:
+def _unit(facts: Facts, shipment: Shipment, units: Units, options: Options, taken: set[str]) -> Unit | None:
     """A new shipment for the lines, or the shipment itself when nothing of it would stay."""
     key = shipment.shipment_id
-    if all(leaving.get(line.line_item_id, ZERO) is None for line in shipment.line_items):
+    if all(units.get(line.line_item_id, ZERO) is None for line in shipment.line_items):
         dressed = _dressed(facts, shipment, options)
         code = scope.sender(facts, dressed)
         moves = tuple(relocations(facts, shipment, code, check=True)) if options.warehouse else ()
@@ -143,12 +143,14 @@ def _unit(
     made = new_shipment(shipment, free_shipment_id(taken, key), options.warehouse)
     target = _dressed(facts, made, options)
     moving: list[Move] = []
+    gone: dict[str, Leaving] = {}
     for line in shipment.line_items:
-        if line.line_item_id in leaving:
-            units = leaving[line.line_item_id]
-            kept = ZERO if units is None else line.effective - units
+        if line.line_item_id in units:
+            part = leaving(facts, shipment, line, units[line.line_item_id])
+            kept = part.stays.effective if part.stays is not None else ZERO
             moving += row_moves(facts, shipment, line, target, kept)
-    return Unit(key=key, moves=tuple(moving), edit=partial(_split, options.status, key, target, leaving))
+            gone[line.line_item_id] = part
+    return Unit(key=key, moves=tuple(moving), edit=partial(_split, options.status, key, target, gone))
 
 
 def _dressed(facts: Facts, shipment: Shipment, options: Options) -> Shipment:
@@ -170,8 +172,8 @@ def _changed(facts: Facts, options: Options, key: str, order: Order) -> Order:
     return _agreed(with_shipments(order, shipments), options.status)
 
 
-def _split(status: str, key: str, target: Shipment, leaving: Leaving, order: Order) -> Order:
-    return _agreed(transferred(order, key, target, leaving), status)
+def _split(status: str, key: str, target: Shipment, gone: dict[str, Leaving], order: Order) -> Order:
+    return _agreed(transferred(order, key, target, gone), status)
 
 
 def _agreed(order: Order, status: str) -> Order:

@@ -73,6 +73,15 @@ def _of_order(record: OrderRecord, order: Order, *, is_open: bool) -> Iterator[s
         if is_open:
             yield from _unbacked(record, shipment)
     yield from (label("sku", line.code) for line in order.order_form.unassigned if line.code)
+    yield from _purchased(order)
+
+
+def _purchased(order: Order) -> Iterator[str]:
+    """Purchase order lines that lines are reserved on, also after their goods came."""
+    for shipment in order.shipments:
+        for line in shipment.line_items:
+            if line.reserved_inventory_purchase_order_line_id:
+                yield exact("purchase", line.reserved_inventory_purchase_order_line_id)
 
 
 def _unbacked(record: OrderRecord, shipment: Shipment) -> Iterator[str]:
