@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
+from onhand.service.workflow.rates import Rates
 from tests.serving import Running, Tenant
 
 
@@ -73,3 +75,16 @@ async def test_environments_and_scopes_are_apart(running: Running, shop: Tenant)
     shop.token = await running.token("shop", ("onhand:read",), client="reader")
     assert (await shop.native("PUT", "exchange-rates", [DOLLAR])).status_code == 403
     assert len(await listed(shop)) == 1
+
+
+async def test_every_process_sees_a_rate_at_once(running: Running, shop: Tenant) -> None:
+    services = running.services
+    rules = await services.environments.current("shop")
+    other = Rates(services.rates._documents, services.batcher)  # as another process has it
+    for value in (11, 12):
+        await shop.native("PUT", "exchange-rates", [{**JANUARY, "rate": value}])
+        for rates in (services.rates, other, other):
+            table = await rates.whole(rules.environment)
+            found = table.in_force("EUR", "NOK", datetime(2026, 2, 1, tzinfo=UTC))
+            assert found is not None
+            assert found.rate == value

@@ -19,6 +19,8 @@ from onhand.core.orders.refusals import Code, Refused, invalid
 EXCHANGE: Final = "exchange-rates"
 """Kind of the document."""
 
+HEAD: Final = "exchange-rates-head"
+
 RATES_MAX: Final = 10_000
 """Rates of one call."""
 PAIR_MAX: Final = 20_000
@@ -43,6 +45,11 @@ def pair_key(environment: int, pair: Pair) -> DocumentKey:
     """Key of the document of a pair."""
     name = ">".join(pair)
     return DocumentKey(shard(str(environment), EXCHANGE, name), environment, EXCHANGE, name)
+
+
+def head_key(environment: int) -> DocumentKey:
+    """Key of the document whose version tells whether any rate of the environment changed."""
+    return DocumentKey(shard(str(environment), HEAD), environment, HEAD, HEAD)
 
 
 def read_rates(value: Any) -> tuple[ExchangeRate, ...] | Refused:  # noqa: ANN401 - JSON

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from onhand.core.commands import DocumentWrite, Group
 from onhand.core.concluding import Concluded
-from onhand.core.costing.rates import Pair, Rate, RateTable, merged
+from onhand.core.costing.rates import NO_RATES, Pair, Rate, RateTable, merged
 from onhand.core.orders.exchange import (
     EXCHANGE,
     PAIR_MAX,
     ExchangeRate,
     by_pair,
+    head_key,
     pair_key,
     stored,
     unstored,
@@ -25,14 +27,21 @@ from onhand.service.batcher import Batcher
 
 _PAGE: Final = 500
 """Pairs that one statement reads."""
+KEPT: Final = 100
+"""Environments whose decoded rates are kept."""
 
 
 class Rates:
-    """The exchange rates of an environment. Reads see what is committed, without a cache."""
+    """The exchange rates of an environment. Reads see what is committed.
+
+    Every entry also writes the head, one small document. Its version says whether the decoded table of an environment, which
+    may have a hundred thousand rates, is still the present one.
+    """
 
     def __init__(self, documents: Documents, batcher: Batcher) -> None:
         self._documents = documents
         self._batcher = batcher
+        self._kept: OrderedDict[int, tuple[int, RateTable]] = OrderedDict()
 
     async def table(self, environment: int, pairs: Iterable[Pair]) -> RateTable:
         """The rates of these pairs; pairs of equal currencies need none. One round trip, none without pairs."""
@@ -43,7 +52,21 @@ class Rates:
         return RateTable({keys[row.key]: unstored(row.body) for row in rows})
 
     async def whole(self, environment: int) -> RateTable:
-        """All rates of an environment; one round trip for each `_PAGE` pairs."""
+        """All rates of an environment; one round trip, and one for each `_PAGE` pairs after somebody entered some."""
+        head = await self._documents.document(head_key(environment))
+        if head is None:
+            return NO_RATES
+        kept = self._kept.get(environment)
+        if kept is not None and kept[0] == head.version:
+            return kept[1]
+        table = await self._read(environment)
+        # Read after the head: it may have more than this version, and then the next call reads it again.
+        self._kept[environment] = (head.version, table)
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return table
+
+    async def _read(self, environment: int) -> RateTable:
         pairs: dict[Pair, tuple[Rate, ...]] = {}
         after: str | None = None
         while True:
@@ -89,11 +112,12 @@ class Rates:
         new = by_pair(rates)
         if not new:
             return None
-        keys = [pair_key(rules.environment, pair) for pair in new]
+        keys = [head_key(rules.environment), *(pair_key(rules.environment, pair) for pair in new)]
 
         def finish(concluded: Concluded) -> list[DocumentWrite] | Rejected:
-            writes = []
-            for (pair, some), document in zip(new.items(), concluded.documents, strict=True):
+            head, *documents = concluded.documents
+            writes = [DocumentWrite(head.key, head.version, b"")]
+            for (pair, some), document in zip(new.items(), documents, strict=True):
                 all_ = merged(unstored(document.body), some)
                 if len(all_) > PAIR_MAX:
                     return Rejected(
