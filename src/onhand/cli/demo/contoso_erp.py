@@ -50,9 +50,9 @@ class ContosoErp:
         yield await self._step("web order 1 reserves 2", "success", 2, 0)
         yield await self._step("web order 2 reserves 3", await self._again("web-2", 3), 5, 0)
         await self._line("000123-1", 2, {"reservationId": first["reservationId"]})
-        yield await self._step("order 1 in the ERP, with its id", "on order", 5, 0)
+        yield await self._step("order 1 to the ERP, with id", "on order", 5, 0)
         await self._line("000124-1", 3, {"inventoryServiceAutoOffset": True})
-        yield await self._step("order 2 in the ERP, auto offset", "on order", 5, 0)
+        yield await self._step("order 2 to the ERP, auto", "on order", 5, 0)
         for line in ("000123-1", "000124-1"):
             await self._ask("POST", f"/erp/lines/{line}/moves", {"to": "reservedPhysical"})
         yield await self._step("both physically reserved", "waits for the sync", 5, 0)
@@ -62,9 +62,9 @@ class ContosoErp:
         yield await self._step("web order 3 reserves 1", "success", 1, 5)
         await self._line("000125-1", 1, {"reservationId": third["reservationId"]}, location="1")
         await self._ask("POST", "/erp/lines/000125-1/moves", {"to": "reservedPhysical"})
-        yield await self._step("order 3 in the ERP, at 1/1", await self._synchronise(0, 1), 1, 5)
+        yield await self._step("order 3 to the ERP, at 1/1", await self._synchronise(0, 1), 1, 5)
         yield await self._step("the failed list", await self._failed(), 1, 5)
-        yield await self._step("web order 3 cancelled: minus 1", await self._again("web-3", -1), 0, 5)
+        yield await self._step("order 3 cancelled: minus 1", await self._again("web-3", -1), 0, 5)
 
     async def _step(self, says: str, answer: str, soft: int, hard: int) -> ErpStep:
         """The state afterwards; what is reserved, softly or hard, is not available."""
@@ -138,7 +138,7 @@ class ContosoErp:
             return f"!{len(items)} entries"
         offset = items[0]["offset"]
         line, reserved = (where(offset[name]).partition(" ")[0] for name in ("lineNode", "reservedNode"))
-        return f"line at {line}, reserved at {reserved}"
+        return f"at {line}, reserved at {reserved}"
 
     async def _ask(self, method: str, path: str, body: object, headers: dict[str, str] | None = None) -> None:
         key = f"contoso-{method}-{path}" if method == "POST" or "/lines/" in path else None
