@@ -27,7 +27,7 @@ from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
-from onhand.storage.postgres.store import PostgresStore
+from onhand.storage.postgres.store import PostgresStore, lines_for
 
 NOW = 1_800_000_000_000_000
 """A moment of 2027, in microseconds."""
@@ -157,19 +157,24 @@ class Hand:
 @asynccontextmanager
 async def database(url: str, **pool_settings):
     """Pool, store, reader and catalogue over a database with environment 1."""
-    pool = await open_pool(url, **{"connections_min": 1, "connections_max": 6} | pool_settings)
+    settings = {"connections_min": 1, "connections_max": 6} | pool_settings
+    pool = await open_pool(url, **settings)
+    del settings["connections_min"]
+    lines = lines_for(url, most=settings.pop("connections_max"), **settings)
     try:
         catalogue = PostgresCatalogue(pool)
         if not await catalogue.environments():
             await catalogue.create_environment("env", presets.document("standalone", "env"), {}, "tester")
         yield SimpleNamespace(
             pool=pool,
-            store=PostgresStore(pool),
+            lines=lines,
+            store=PostgresStore(lines),
             reader=PostgresReader(pool),
             documents=PostgresDocuments(pool),
             catalogue=catalogue,
         )
     finally:
+        await lines.close()
         pool.terminate()
 
 

@@ -11,6 +11,7 @@ from onhand.service.environments import Environments
 from onhand.service.jobs import Jobs
 from onhand.service.queries import IndexQuery, OnHandPage, Queries
 from onhand.storage.postgres.catalogue import PostgresCatalogue
+from onhand.storage.postgres.lines import Lines
 from onhand.storage.postgres.pool import Database
 from onhand.storage.postgres.reader import PostgresReader
 from onhand.storage.postgres.store import PostgresStore
@@ -22,15 +23,16 @@ SHOP = "shop"
 class Process:
     """What one process of the service has."""
 
-    def __init__(self, pool: Database, clock: StillClock, **bounds: Any) -> None:
+    def __init__(self, pool: Database, lines: Lines, clock: StillClock, **bounds: Any) -> None:
         self.pool = pool
+        self.lines = lines
         self.clock = clock
         self.ear = Ear()
         self.catalogue = PostgresCatalogue(pool)
         self.reader = PostgresReader(pool)
         self.environments = Environments(self.catalogue)
         self.batcher = Batcher(
-            PostgresStore(pool), self.environments, clock, probe=self.ear, **{"lanes": 2, **bounds}
+            PostgresStore(lines), self.environments, clock, probe=self.ear, **{"lanes": 2, **bounds}
         )
         self.queries = Queries(self.reader, self.environments, clock)
         self.jobs = Jobs(
@@ -41,6 +43,7 @@ class Process:
     async def close(self) -> None:
         await self.jobs.stop()
         await self.batcher.stop()
+        await self.lines.close()
         await self.pool.close()
 
     async def stock(self) -> dict[str, tuple[int, int]]:

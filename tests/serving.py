@@ -37,7 +37,7 @@ from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.items import PostgresItems
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.reader import PostgresReader
-from onhand.storage.postgres.store import PostgresStore
+from onhand.storage.postgres.store import PostgresStore, lines_for
 from onhand.telemetry import Metrics
 
 ISSUER = "http://onhand.test"
@@ -153,10 +153,10 @@ async def serving(
 ) -> AsyncIterator[Running]:
     """A service over this database, on a free port of the loopback interface."""
     clock, metrics = MovableClock(), Metrics()
-    pool = await open_pool(database_url, connections_max=6)
+    pool, lines = await open_pool(database_url, connections_max=6), lines_for(database_url)
     catalogue, reader = PostgresCatalogue(pool), PostgresReader(pool)
     environments = Environments(catalogue, refresh_seconds=0.0)
-    batcher = Batcher(PostgresStore(pool), environments, clock, probe=metrics)
+    batcher = Batcher(PostgresStore(lines), environments, clock, probe=metrics)
     documents = PostgresDocuments(pool)
     jobs = Jobs(reader, catalogue, batcher, environments, clock, probe=metrics)
     rates, rows = Rates(documents, batcher), PostgresItems(pool)
@@ -229,4 +229,5 @@ async def serving(
         await services.erp.consistency.stop()
         await services.orders.background.stop()
         await batcher.stop()
+        await lines.close()
         await pool.close()

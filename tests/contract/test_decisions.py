@@ -76,7 +76,7 @@ async def compare(url: str, unit: type[PostgresUnit], rules, shares) -> None:
     world, played = World(rules), []
     async with database(url) as opened:
         await opened.pool.execute(f"TRUNCATE {TABLES}")
-        store = PostgresStore(opened.pool, unit)
+        store = PostgresStore(opened.lines, unit)
         for now, works in shares:
             played += works
             world.run(works, now)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -22,20 +23,27 @@ PATH = "/api/environment/e1/onhand/reserve"
 
 taken: list[str] = []
 """Paths' rests that went the hot road."""
+in_tasks: list[str] = []
+"""Requests among them that needed a task."""
 
 
 class Watched(HotProtocol):
     """Tells which requests take the hot road."""
 
-    async def _answer(self, cycle: Hot) -> None:
+    def _start(self, cycle: Hot) -> None:
         taken.append(cycle.route.path.rpartition("{environment}/")[2])
-        await super()._answer(cycle)
+        super()._start(cycle)
+
+    def _in_task(self, work: Coroutine[Any, Any, None]) -> None:
+        in_tasks.append(work.__name__)
+        super()._in_task(work)
 
 
 @pytest.fixture
 async def tenants(database_url: str) -> AsyncIterator[tuple[Tenant, Tenant]]:
     """The same environment behind both protocols."""
     taken.clear()
+    in_tasks.clear()
     async with AsyncExitStack() as stack:
         first = await stack.enter_async_context(serving(database_url, http=Watched))
         tenant = await first.environment("e1", FIXTURES["FX-S"]())
@@ -111,6 +119,18 @@ async def test_identical_answers(tenants: tuple[Tenant, Tenant], case: str) -> N
     hot, plain = [await talk(tenant, [request(tenant, body, **more)], 1) for tenant in tenants]
     assert hot == plain
     assert taken == ([road] if road else [])
+
+
+async def test_an_ordinary_request_needs_no_task_and_one_that_waits_does(
+    tenants: tuple[Tenant, Tenant],
+) -> None:
+    tenant = tenants[0]
+    in_tasks.clear()
+    await talk(tenant, [request(tenant, {**RESERVE, "id": "quick"})], 1)
+    assert in_tasks == []
+    await talk(tenant, [request(tenant, {**RESERVE, "id": "refused", "modifier": "nothing"})], 1)
+    await talk(tenant, [request(tenant, {**RESERVE, "id": "stranger"}, Authorization="Bearer x")], 1)
+    assert in_tasks == ["_answer", "_answer"]
 
 
 async def test_a_chunked_body_takes_the_other_road(tenants: tuple[Tenant, Tenant]) -> None:

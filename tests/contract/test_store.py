@@ -24,7 +24,7 @@ ORDER = DocumentKey(shard("1", "o1"), 1, "order", "o1")
 @pytest.fixture(params=[PostgresUnit, PlainUnit])
 async def house(request, database_url):
     async with database(database_url) as opened:
-        opened.store = PostgresStore(opened.pool, request.param)
+        opened.store = PostgresStore(opened.lines, request.param)
         yield opened
 
 
@@ -157,8 +157,8 @@ EVERYTHING = [
 async def test_both_forms_of_gather_see_the_same(database_url, number, now):
     async with database(database_url) as opened:
         await stocked(opened.store)
-        one = await look(PostgresStore(opened.pool), EVERYTHING[number], now)
-        other = await look(PostgresStore(opened.pool, PlainUnit), EVERYTHING[number], now)
+        one = await look(PostgresStore(opened.lines), EVERYTHING[number], now)
+        other = await look(PostgresStore(opened.lines, PlainUnit), EVERYTHING[number], now)
     assert one == other
 
 
@@ -204,6 +204,14 @@ async def test_documents_are_versioned(house):
         await write(house.store, DocumentWrite(key, 1, b"late"))
     found = (await look(house.store, Reads(documents={key}))).documents[key]
     assert (found.version, found.body) == (3, b"three")
+
+
+async def test_a_time_of_zero_is_a_time(house):
+    """Columns of nothing are left out; zero is not nothing."""
+    await write(house.store, DocumentWrite(ORDER, 0, b"1", due_at=0))
+    assert (await house.documents.document(ORDER)).due_at == 0
+    await do(house.store, wanting(A), lambda hand: hand.reserve(A, RED, PIECE, "h", expires_at=0))
+    assert (await look(house.store, wanting(A))).products[A].holds[1].expires_at == 0
 
 
 async def test_labels_and_times_of_a_document_are_kept(house):

@@ -8,6 +8,7 @@ import pytest
 
 from onhand.ports import ConfigurationRow
 from onhand.storage.postgres.pool import open_pool
+from onhand.storage.postgres.store import lines_for
 from tests.memory import StillClock
 from tests.processes import SHOP, Process
 
@@ -15,7 +16,10 @@ from tests.processes import SHOP, Process
 @pytest.fixture
 async def processes(database_url: str) -> AsyncIterator[list[Process]]:
     clock = StillClock()
-    made = [Process(await open_pool(database_url, connections_max=4), clock) for _ in range(2)]
+    made = [
+        Process(await open_pool(database_url, connections_max=4), lines_for(database_url), clock)
+        for _ in range(2)
+    ]
     assert isinstance(await made[0].environments.create(SHOP, "standalone", "ops"), ConfigurationRow)
     for process in made:
         await process.batcher.start()

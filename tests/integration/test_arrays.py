@@ -1,11 +1,12 @@
-"""Array literals come out of PostgreSQL as they went in."""
+"""Tables come out of PostgreSQL as they went in."""
 
-import asyncpg
+import psycopg
 import pytest
 
 from onhand.core.commands import Kind
 from onhand.core.outcomes import Reason
-from onhand.storage.postgres import arrays
+from onhand.storage.postgres.arrays import EMPTY, binaries, literal, table
+from onhand.storage.postgres.line import BINARY, Line, Statement
 
 TEXTS = [
     "", "plain", "NULL", "null", "{}", "a,b", '"', "\\", '\\"', "\\n", "\n\t\r", "\x01\x1f\x7f", "é", "日本", "😀", " ", "'",
@@ -15,31 +16,41 @@ NUMBERS = [0, 1, -1, 2**63 - 1, -(2**63), Kind.RESERVE, None]
 
 
 @pytest.fixture
-async def session(database_url):
-    session = await asyncpg.connect(database_url)
-    yield session
-    await session.close()
+async def line(database_url):
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        line = Line(connection, 10.0, prepares=False)
+        yield line
+        await line.close()
 
 
 @pytest.mark.parametrize("texts", [TEXTS, TEXTS[:5], [None], ["\\"], [Reason.SHORTAGE, "x"], []], ids=str)
-async def test_texts(session, texts):
-    assert await session.fetchval("SELECT $1::text::text[]", arrays.literal(texts)) == texts
+async def test_texts(line, texts):
+    assert await line.fetchval("SELECT $1::text::text[]", literal(texts).decode()) == texts
 
 
 @pytest.mark.parametrize("numbers", [NUMBERS, [None, None], [7], (1, 2), ()], ids=str)
-async def test_numbers(session, numbers):
-    assert await session.fetchval("SELECT $1::text::bigint[]", arrays.literal(numbers)) == list(numbers)
+async def test_numbers(line, numbers):
+    assert await line.fetchval("SELECT $1::text::bigint[]", literal(numbers).decode()) == list(numbers)
 
 
-async def test_a_call_has_a_scalar_then_arrays_and_leaves_bytes_to_the_driver(session):
-    await session.execute(
-        "CREATE TEMP TABLE got (now bigint, numbers integer[], bodies bytea[], words text[]);"
-        "CREATE FUNCTION pg_temp.keep(bigint, integer[], bytea[], text[]) RETURNS void LANGUAGE sql"
-        " AS 'INSERT INTO got VALUES ($1, $2, $3, $4)'"
+async def test_truth_values(line):
+    assert await line.fetchval("SELECT $1::text::boolean[]", literal([True, None, False]).decode()) == [
+        True,
+        None,
+        False,
+    ]
+
+
+@pytest.mark.parametrize("values", [[b"\x00\\", b"", bytes(range(256))], [b"x"], []], ids=len)
+async def test_binaries(line, values):
+    assert await line.fetchval("SELECT $1::text::bytea[]", binaries(values).decode()) == values
+
+
+async def test_a_table_has_its_columns_in_order_and_one_without_rows_has_none(line):
+    take = Statement(
+        b"",
+        b"SELECT ($1::text[])[1]::bigint[], ($1::text[])[2]::text[], cardinality($2::text[])",
+        (BINARY, BINARY),
     )
-    types = "integer bytea text"
-    columns = [[1, 2], [b"\x00\\", b""], ["\x1f", "b"]]
-    await session.execute(
-        f"SELECT {arrays.call('pg_temp.keep', types)}", 5, *arrays.arguments(types, columns)
-    )
-    assert tuple(await session.fetchrow("TABLE got")) == (5, *columns)
+    (answer,) = await line.send((take, [table([literal([1, 2]), literal(["a,", None])]), EMPTY]))
+    assert [answer.get_value(0, at) for at in range(3)] == [b"{1,2}", b'{"a,",NULL}', b"0"]

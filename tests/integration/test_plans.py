@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 import asyncpg
+import psycopg
 import pytest
 
 from onhand.core.commands import ANYONE, DocumentKey, DocumentWrite, Kind
 from onhand.core.keys import shard
 from onhand.core.snapshot import HoldQuery, HoldTerms
+from onhand.storage.postgres.line import Line
 from onhand.storage.postgres.statements import query
-from onhand.storage.postgres.store import PostgresUnit
+from onhand.storage.postgres.store import PostgresUnit, lines_for
 from tests.hand_made import NOW, PIECE, RESERVED, Hand, at, database, sku, wanting
 
 PRODUCTS = 20_000
@@ -33,20 +35,19 @@ INSERT INTO document SELECT n, 1, 'order', 'q' || n, 1, '', ARRAY['a'], n, n, n 
 
 
 class Explained:
-    """A session that keeps the plan of each statement, also of those inside functions."""
+    """A line that keeps the plan of each statement, also of those inside functions."""
 
-    def __init__(self, session: asyncpg.Connection) -> None:
+    def __init__(self, session: Line) -> None:
         self.session = session
         self.plans: list[str] = []
-        session.add_log_listener(self._heard)
+        session.connection.add_notice_handler(self._heard)
 
-    def _heard(self, _session: object, message: asyncpg.PostgresLogMessage) -> None:
-        self.plans.append(message.message)
+    def _heard(self, notice: psycopg.errors.Diagnostic) -> None:
+        self.plans.append(notice.message_primary or "")
 
     async def run(self, number: int) -> None:
         """One unit that touches every table in every way the hot path has."""
         self.plans.clear()
-        await self.session.execute("BEGIN")
         unit = PostgresUnit(self.session)
         reads = wanting(
             A,
@@ -83,17 +84,16 @@ class Explained:
 async def explained(database_url):
     async with database(database_url):
         pass
-    session = await asyncpg.connect(database_url)
-    await session.set_type_codec("jsonb", schema="pg_catalog", encoder=str, decoder=str, format="text")
-    await session.execute(
+    lines = lines_for(database_url, most=1)
+    line = await lines.acquire()
+    await line.execute(
         "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_analyze = on;"
         " SET auto_explain.log_timing = off; SET auto_explain.log_nested_statements = on;"
         " SET auto_explain.log_level = notice"
     )
-    one = Explained(session)
-    yield one
-    session.remove_log_listener(one._heard)
-    await session.close()
+    yield Explained(line)
+    await lines.release(line)
+    await lines.close()
 
 
 async def fill(database_url: str) -> None:

@@ -14,6 +14,7 @@ from onhand.core.quantities import SCALE
 from onhand.ports import ConfigurationRow
 from onhand.service.faults import Fault, UnknownEnvironment
 from onhand.storage.postgres.pool import open_pool
+from onhand.storage.postgres.store import lines_for
 from tests.memory import StillClock
 from tests.processes import SHOP, Process
 from tests.shop import change, reserve
@@ -117,7 +118,9 @@ async def test_how_batches_are_cut_changes_no_outcome(database_url):
     script += script[:10]
 
     async def play(environment: str, batch_max: int, *, bulk: bool) -> list[tuple[str, int]]:
-        process = Process(await open_pool(database_url), StillClock(), batch_max=batch_max)
+        process = Process(
+            await open_pool(database_url), lines_for(database_url), StillClock(), batch_max=batch_max
+        )
         assert isinstance(
             await process.environments.create(environment, "standalone", "ops"), ConfigurationRow
         )

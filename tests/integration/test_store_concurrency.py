@@ -6,6 +6,7 @@ import asyncio
 import random
 
 import asyncpg
+import psycopg
 import pytest
 
 from onhand.core import presets
@@ -13,7 +14,9 @@ from onhand.core.commands import Kind
 from onhand.core.snapshot import Decision, Reads
 from onhand.service.faults import Conflict, Fault, InvariantViolation, OutcomeUnknown, StoreUnavailable
 from onhand.storage.postgres.errors import commit_fault_of, fault_of
+from onhand.storage.postgres.line import Line
 from onhand.storage.postgres.pool import open_pool
+from onhand.storage.postgres.store import PostgresStore, lines_for
 from tests.hand_made import NOW, PIECE, STOCKED, Hand, at, database, do, sku, wanting
 
 RED = at(colorid="red")
@@ -100,18 +103,26 @@ async def test_a_stale_version_is_not_applied(house):
     assert len(await house.catalogue.history(1)) == 1
 
 
-async def test_a_killed_session_is_unavailable_before_commit_and_unknown_at_commit(house):
+async def test_a_killed_session_is_unavailable_before_the_commit_is_sent_and_unknown_after(house):
     async with house.store.unit() as unit:
         hand = Hand(await unit.gather(wanting(PRODUCTS[0]), NOW))
         await kill_others(house.pool)
         hand.post(PRODUCTS[0], RED, PIECE, "p")
         with pytest.raises(StoreUnavailable):
             await unit.commit(hand.decide())
-    async with house.store.unit() as unit:
-        await unit.gather(wanting(PRODUCTS[0]), NOW)
-        await kill_others(house.pool)
-        with pytest.raises(OutcomeUnknown):
-            await unit.commit(Decision(NOW))
+    async with house.pool.acquire() as holder, holder.transaction():
+        await holder.execute("LOCK TABLE movement IN EXCLUSIVE MODE")
+        async with house.store.unit() as unit:
+            hand = Hand(await unit.gather(wanting(PRODUCTS[0]), NOW))
+            hand.post(PRODUCTS[0], RED, PIECE, "p")
+            committing = asyncio.create_task(unit.commit(hand.decide()))
+            await blocked(house.pool)
+            await holder.fetch(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            with pytest.raises(OutcomeUnknown):
+                await committing
     await do(house.store, wanting(PRODUCTS[0]), lambda hand: hand.post(PRODUCTS[0], RED, PIECE, "p"))
 
 
@@ -163,23 +174,46 @@ async def test_without_statement_cache_the_store_works_the_same(database_url):
         assert await opened.pool.fetchval("SELECT own FROM stock") == 3 * PIECE
 
 
-async def test_a_unit_takes_four_round_trips(house):
+async def test_a_unit_takes_two_round_trips(house, monkeypatch):
     key = PRODUCTS[0]
     await do(house.store, wanting(key), lambda hand: hand.post(key, RED, PIECE, "first"))
-    texts: list[str] = []
-    async with house.store.unit() as unit:
-        session = unit._session
-        session.add_query_logger(note := lambda record: texts.append(record.query.split("(")[0].strip()))
-        hand = Hand(await unit.gather(wanting(key, positions={(key, RED.key)}), NOW))
-        hand.post(key, RED, PIECE, "second")
-        await unit.commit(hand.decide())
-        session.remove_query_logger(note)
-    assert texts == ["SELECT * FROM gather_batch", "SELECT commit_batch", "COMMIT"], "and BEGIN before them"
+    trips: list[list[bytes]] = []
+    send = Line.send
+
+    def noted(line, *statements):
+        trips.append([statement.name for statement, _ in statements])
+        return send(line, *statements)
+
+    monkeypatch.setattr(Line, "send", noted)
+    await do(
+        house.store,
+        wanting(key, positions={(key, RED.key)}),
+        lambda hand: hand.post(key, RED, PIECE, "second"),
+    )
+    assert trips == [[b"begin", b"gather"], [b"commit_batch", b"commit"]]
+
+
+async def test_what_follows_a_refused_statement_is_not_executed(house):
+    """A `commit_batch` that fails must not be committed by the COMMIT behind it, and the line goes on."""
+    key = PRODUCTS[0]
+    await do(house.store, wanting(key), lambda hand: hand.post(key, RED, PIECE, "same"))
+    for _ in range(3):
+        with pytest.raises(Conflict):
+            await do(house.store, wanting(key), lambda hand: hand.post(key, RED, PIECE, "same"))
+    await do(
+        house.store,
+        wanting(key, positions={(key, RED.key)}),
+        lambda hand: hand.post(key, RED, PIECE, "other"),
+    )
+    assert await house.pool.fetchval("SELECT count(*) FROM movement") == 2
 
 
 async def test_an_unreachable_server_is_unavailable(tmp_path):
+    url = f"postgresql://nobody@/none?host={tmp_path}"
     with pytest.raises(StoreUnavailable):
-        await open_pool(f"postgresql://nobody@/none?host={tmp_path}", connect_timeout_s=1)
+        await open_pool(url, connect_timeout_s=1)
+    with pytest.raises(StoreUnavailable):
+        await do(PostgresStore(lines_for(url, connect_timeout_s=1)), wanting(PRODUCTS[0]), lambda _hand: None)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +236,10 @@ def test_faults_follow_the_sqlstate(state, fault, at_commit):
     error.sqlstate = state
     assert type(fault_of(error)) is fault
     assert type(commit_fault_of(error)) is at_commit
+    other = psycopg.Error("likewise")
+    other.sqlstate = state
+    assert type(fault_of(other)) is fault
+    assert type(commit_fault_of(other)) is at_commit
     assert fault_of(ValueError()) is None
     assert issubclass(StoreUnavailable, Fault)
 

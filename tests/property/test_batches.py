@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from zlib import crc32
 
 from hypothesis import HealthCheck, given, settings
@@ -188,7 +189,8 @@ def group(draw, by_location):
         if any(total > refuse_above for _, total in totals):
             return Rejected(Reason.INVALID_VALUE, "too much")
         seen = [list(concluded.outcomes), totals, concluded.hold(product(), 1)]
-        body = repr(seen).encode()
+        # The number of a product's row is the store's own and differs between stores.
+        body = re.sub(r"product_id=\d+", "product_id=_", repr(seen)).encode()
         return [
             c.DocumentWrite(one.key, one.version + slip, body, delete=delete) for one in concluded.documents
         ]

@@ -85,7 +85,7 @@ MUTANTS = {
     "an order's hold keeps its expiry": ("order_holds", "None if Owner.of(hold.owner).order else hold.expires_at", "hold.expires_at"),
     "settling closes open orders": ("order_holds", "if not hold.counted and", "if"),
     "settling keeps what nobody holds": ("order_holds", "spare = level.own - level.held", "spare = 0"),
-    "lowering goes below zero": ("order_holds", "min(command.quantity, max(0, book.level(key, measure).own))", "command.quantity"),
+    "lowering goes below zero": ("order_holds", "min(command.quantity, max(0, level.own - level.held if command.unattributed else level.own))", "command.quantity"),
     "a refused group leaves terms behind": ("holdings", "self.owner = owner\n        self.counted = counted\n        self.retermed = retermed\n", "pass\n"),
     "flow cannot reroute": ("flow", "if user != demand and user not in origin:", "if False:"),
 }  # fmt: skip

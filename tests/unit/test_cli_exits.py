@@ -14,8 +14,10 @@ COMMANDS = [
     "refusals", "version", "environments list", "environments create", "environments rename",
     "environments delete", "clients list", "clients create", "clients disable", "clients rotate", "holds list",
     "holds release", "holds extend", "config show", "config validate", "config diff", "config apply",
-    "config history", "config presets", "rates load", "rates list", "erp-sim", "erp sync", "erp failed",
-    "erp lines", "erp resync", "erp check", "erp fix", "erp checks",
+    "config history", "config presets", "rates load", "rates list", "workflows list", "workflows show",
+    "workflows install", "erp resync", "erp sync", "erp failed", "erp lines",
+    "erp check", "erp fix", "erp checks", "erp-sim",
+    "orders list", "orders show", "orders create", "orders status", "orders dry-run", "orders events",
 ]  # fmt: skip
 
 
@@ -62,7 +64,7 @@ def _commands():
         yield command.name or command.callback.__name__.replace("_", "-")
     for group in entry.app.registered_groups:
         for command in group.typer_instance.registered_commands:
-            yield f"{group.name} {command.name or command.callback.__name__}"
+            yield f"{group.name} {command.name}"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

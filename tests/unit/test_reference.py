@@ -14,6 +14,7 @@ from onhand.core.outcomes import Reason
 from onhand.core.rules import Switches
 from onhand.service.access import SCOPES
 from onhand.settings import knobs
+from onhand.steps.registry import CATALOGUE
 from onhand.telemetry import Metrics
 from tools import reference
 
@@ -62,3 +63,13 @@ def test_each_command_has_a_heading() -> None:
         pending += [(f"{path} {name}", child) for name, child in getattr(command, "commands", {}).items()]
     assert len(paths) > 20
     assert [path for path in paths if f"## `{path}`" not in page] == []
+
+
+def test_each_step_that_is_built_has_a_page_and_every_key_is_in_the_overview() -> None:
+    overview = reference.render("steps/README.md")
+    assert [spec.key for spec in CATALOGUE if f"`{spec.key}`" not in overview] == []
+    built = [spec for spec in CATALOGUE if spec.implemented]
+    for spec in built:
+        page = reference.render(f"steps/{spec.key}.md")
+        assert [one.name for one in spec.properties if f"| `{one.name}` |" not in page] == []
+    assert len(built) > 25

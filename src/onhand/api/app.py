@@ -9,6 +9,7 @@ the two against each other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -29,6 +30,8 @@ from onhand.api.services import Services
 _BASE: Final = "/api/environment/"
 _LENGTH: Final = len(_BASE)
 _HOT_BASE: Final = _BASE.encode()
+GiveHot = Callable[[Reply, bytes], None]
+"""Takes the answer of a hot request and the request's id."""
 _FIRST_HOP: Final = "/oauth2/v2.0/token"
 
 
@@ -103,6 +106,15 @@ class Dispatcher:
         if route is None or not environment.isascii() or b"%" in environment:
             return None
         return route, environment.decode()
+
+    def start_hot(
+        self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], body: bytes, give: GiveHot
+    ) -> bool:
+        """Start a hot request that need not wait for anything but its batch; False: `answer_hot` does it."""
+        identity = request_id()
+        return self._pipeline.start(
+            route, headers, body, environment, identity, lambda reply: give(reply, identity)
+        )
 
     async def answer_hot(
         self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], body: bytes

@@ -135,7 +135,7 @@ def _outline(schema: dict[str, Any], document: dict[str, Any], depth: int) -> An
     if isinstance(schema.get("additionalProperties"), dict):
         return {"…": _outline(schema["additionalProperties"], document, depth + 1)}
     kind = schema.get("type", "any")
-    return " | ".join(schema.get("enum", [])) or (kind if isinstance(kind, str) else kind[0])
+    return " | ".join(map(str, schema.get("enum", []))) or (kind if isinstance(kind, str) else kind[0])
 
 
 def _errors() -> str:

@@ -9,6 +9,10 @@ exception: a complete, ordinary request (HTTP/1.1, a small body of known length,
 for a route of the hot table goes straight to the pipeline, and its answer is written in one piece. Everything
 else, and whatever looks unusual in any way, takes uvicorn's road.
 
+Most of them need no task: the caller is known, the body is there, and what is awaited is only the batch, whose outcome
+is given to a function. Whatever has to be waited for first (an unknown token, a new environment, a refusal under rules
+that may be old, a full lane) runs the handler in a task.
+
 Both roads run the same pipeline with the same handlers, so they give the same answers; a contract test holds them
 against each other, byte by byte. To uvicorn a request on the hot road looks like a cycle of its own (`Hot`), so its
 keep-alive, pipelining, bounds and shutdown work unchanged.
@@ -16,7 +20,7 @@ keep-alive, pipelining, bounds and shutdown work unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -39,6 +43,16 @@ class HotApplication(Protocol):
 
     def hot(self, method: bytes, url: bytes) -> tuple[Route, str] | None:
         """The hot route and the environment of a request target; None: take the other road."""
+
+    def start_hot(
+        self,
+        route: Route,
+        environment: str,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        give: Callable[[Reply, bytes], None],
+    ) -> bool:
+        """Have the answer given, now or later, without a task; False: nothing was started."""
 
     async def answer_hot(
         self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], body: bytes
@@ -141,16 +155,37 @@ class HotProtocol(GuardedProtocol):
         cycle = self.cycle
         if type(cycle) is Hot:
             self.request_ends()
-            task = self.loop.create_task(self._answer(cycle))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self._start(cycle)
         else:
             super().on_message_complete()
 
+    def _start(self, cycle: Hot) -> None:
+        """Without a task if that is possible."""
+
+        def give(reply: Reply, identity: bytes) -> None:
+            if self.flow.write_paused:
+                self._in_task(self._write_later(cycle, reply, identity))
+            else:
+                self._write(cycle, reply, identity)
+
+        if not self.app.start_hot(cycle.route, cycle.environment, cycle.headers, cycle.body, give):
+            self._in_task(self._answer(cycle))
+
+    def _in_task(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
     async def _answer(self, cycle: Hot) -> None:
         reply, identity = await self.app.answer_hot(cycle.route, cycle.environment, cycle.headers, cycle.body)
+        await self._write_later(cycle, reply, identity)
+
+    async def _write_later(self, cycle: Hot, reply: Reply, identity: bytes) -> None:
         if self.flow.write_paused and not cycle.disconnected:
             await self.flow.drain()
+        self._write(cycle, reply, identity)
+
+    def _write(self, cycle: Hot, reply: Reply, identity: bytes) -> None:
         if cycle.disconnected:
             return  # nobody is left to answer; what was decided stays decided
         self.transport.write(self._bytes(reply, identity, keep_alive=cycle.keep_alive))

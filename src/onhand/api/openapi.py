@@ -31,6 +31,8 @@ _REFUSAL: Final = {
         }
     }
 }
+_INNER: Final = frozenset({"$extra"})
+"""Properties of the stored form alone; in a client's JSON what they hold stands beside the others."""
 _DECIMAL: Final = {"type": "string", "format": "decimal"}
 
 ABOUT: Final = (
@@ -160,7 +162,11 @@ def _plain(schema: Any) -> Any:  # noqa: ANN401 - a piece of JSON schema
         return schema
     if schema == _DECIMAL:
         return {"type": ["number", "string"]}
-    return {key: _plain(value) for key, value in schema.items()}
+    if isinstance(schema.get("properties"), dict):
+        known = {name: one for name, one in schema["properties"].items() if name not in _INNER}
+        schema = {**schema, "properties": known}
+    # What entities keep beside the fields that are known here has no name of its own on the wire.
+    return {key: _plain(value) for key, value in schema.items() if key != "$extra"}
 
 
 def _identifier(route: Route) -> str:

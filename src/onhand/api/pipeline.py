@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -77,6 +78,55 @@ class Pipeline:
             reply = _failed(route, error, request_id)
         self._services.on_request(route.label, str(reply.status), reason)
         return reply
+
+    def start(  # noqa: PLR0913 - the parts of `run` and who gets the answer
+        self,
+        route: Route,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        environment: str,
+        request_id: bytes,
+        give: Callable[[Reply], None],
+    ) -> bool:
+        """Start a request without a task, if nothing has to be waited for but its batch; the checks are those of `run`.
+
+        False: nothing was started, and `run` answers it. Else `give` gets the reply, now or later.
+        """
+        starter, services = route.starter, self._services
+        if starter is None or self._rates.limits:
+            return False
+        authorization = None
+        for name, value in headers:
+            if name == b"authorization":
+                authorization = value
+                break
+        principal = None if authorization is None else services.access.remembered(authorization)
+        if principal is None or len(body) > self._limits.body_bytes_max:
+            return False
+        folded = environment.lower()
+        if not principal.may_enter(folded) or route.scope not in principal.scopes or "\0" in environment:
+            return False
+        try:
+            rules = services.environments.rules(folded)
+        except UnknownEnvironment:
+            return False
+        call = Call(route.method, principal, rules, folded, body, b"", {"environment": environment}, headers)
+
+        def answer(make: Callable[[], Reply]) -> None:
+            reason = ""
+            try:
+                reply = make()
+            except Exception as error:  # noqa: BLE001 - ends like any other
+                reason = type(error).__name__
+                reply = _failed(route, error, request_id)
+            services.on_request(route.label, str(reply.status), reason)
+            give(reply)
+
+        try:
+            return starter(call, services, answer)
+        except Exception as error:  # noqa: BLE001 - likewise
+            answer(partial(_raise, error))
+            return True
 
     async def _run(
         self, route: Route, scope: Scope, source: Receive | bytes, parameters: dict[str, str]
@@ -148,6 +198,10 @@ class Pipeline:
             return self._services.environments.rules(environment)
         except UnknownEnvironment:
             return await self._services.environments.find(environment)
+
+
+def _raise(error: Exception) -> Reply:
+    raise error
 
 
 async def read_body(receive: Receive, length: bytes | None, bytes_max: int) -> bytes:

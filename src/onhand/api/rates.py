@@ -16,6 +16,11 @@ class Rates:
         self._burst = float(max(burst, 1))
         self._buckets: dict[str, tuple[float, float]] = {}
 
+    @property
+    def limits(self) -> bool:
+        """Whether anybody ever has to wait."""
+        return bool(self._per_second)
+
     def wait_s(self, client: str) -> float:
         """0 when the client may go on (one request is taken), else seconds until it may."""
         if not self._per_second:

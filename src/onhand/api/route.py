@@ -10,6 +10,11 @@ from onhand.api.exchange import Call, Reply
 from onhand.api.services import Services
 
 Handler = Callable[[Call, Services], Awaitable[Reply]]
+Give = Callable[[Callable[[], Reply]], None]
+"""Takes what makes the answer of a request, and calls it where a failure is answered too."""
+Starter = Callable[[Call, Services, Give], bool]
+"""The handler without a task: starts the work and has the answer given when it is there. False: nothing was started
+because something must be waited for first; then the handler does it."""
 Surface = Literal["compat", "native", "open"]
 
 COMPAT: Final = "/api/environment/{environment}"
@@ -29,6 +34,8 @@ class Route:
     summary: str
     surface: Surface
     tag: str
+    starter: Starter | None = None
+    """On the hot road, tried before the handler; both give the same answers."""
     untimed: bool = False
     """The edge sets no timer: the batcher has its own deadline, or the work is long by nature."""
     needs_rules: bool = True

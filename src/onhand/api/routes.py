@@ -111,7 +111,7 @@ TOKENS: Final[tuple[Route, ...]] = (
 
 COMPATIBLE: Final[tuple[Route, ...]] = (
     _compat("POST", "onhand/reserve", events.reserve, HOLD, "Reserve, or take back with a negative quantity.",
-            untimed=True, body=ReserveBody, answer=Envelope),
+            starter=events.start_reserve, untimed=True, body=ReserveBody, answer=Envelope),
     _compat("POST", "onhand/reserve/bulk", events.reserve_bulk, HOLD, "Reserve many.",
             untimed=True, body=list[ReserveBody], answer=BulkAnswer),
     _compat("POST", "onhand/unreserve", events.unreserve, HOLD, "Release by reservation id.",
@@ -119,7 +119,7 @@ COMPATIBLE: Final[tuple[Route, ...]] = (
     _compat("POST", "onhand/unreserve/bulk", events.unreserve_bulk, HOLD, "Release many.",
             body=list[UnreserveBody], answer=BulkAnswer),
     _compat("POST", "onhand", events.on_hand, STOCK, "Change on-hand quantities.",
-            untimed=True, body=OnHandBody, answer=Envelope),
+            starter=events.start_on_hand, untimed=True, body=OnHandBody, answer=Envelope),
     _compat("POST", "onhand/bulk", events.on_hand_bulk, STOCK, "Change many on-hand quantities.",
             untimed=True, body=list[OnHandBody], answer=BulkAnswer),
     _compat("POST", "setonhand/{inventorySystem}/bulk", events.set_on_hand_bulk, STOCK,

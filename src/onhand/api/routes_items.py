@@ -99,6 +99,8 @@ PURCHASING: Final[tuple[Route, ...]] = (
             status=204),
     _bought("POST", "purchase-orders/{id}/status", purchasing.status, STOCK, "Give a purchase order another status.",
             body=purchasing.StatusRequest, answer=PurchaseOrder, headers=_MATCH),
+    _bought("POST", "purchase-orders/{id}/atp", purchasing.promises, READ,
+            "What is expected from a purchase order, and what of it waits for nobody.", answer=ResultPage),
     _bought("POST", "purchase-orders/{id}/order-lines/split", purchasing.split, STOCK,
             "Make a part of a line a line of its own.", body=Split, answer=PurchaseOrder, headers=_MATCH),
     _bought("POST", "purchase-orders/{id}/order-lines/{lineItemId}/cancel", purchasing.cancel, STOCK,

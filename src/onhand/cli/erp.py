@@ -14,13 +14,13 @@ from onhand.cli.stock import ROWS_SHOWN, Limit, listing, show
 from onhand.client import calls
 
 app = typer.Typer(no_args_is_help=True, help="Order lines of the ERP and its figures.")
-app.command()(resync)
+app.command("resync")(resync)
 app.command("check")(consistency.check)
 app.command("fix")(consistency.fix)
 app.command("checks")(consistency.list_checks)
 
 
-@app.command()
+@app.command("sync")
 def sync(environment: Environment = "", url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Post everything that waits in the environment, now."""
     with connect(url, environment) as service:
@@ -33,7 +33,7 @@ def sync(environment: Environment = "", url: Url = DEFAULT_URL, as_json: AsJson 
         )
 
 
-@app.command()
+@app.command("failed")
 def failed(
     limit: Limit = ROWS_SHOWN, environment: Environment = "", url: Url = DEFAULT_URL, as_json: AsJson = False
 ) -> None:
@@ -51,7 +51,7 @@ def failed(
     show(rows, columns, _failure, as_json=as_json, empty="Nothing failed.")
 
 
-@app.command()
+@app.command("lines")
 def lines(  # noqa: PLR0913 - one argument per option
     order: Annotated[str | None, typer.Option(help="Only this order.", show_default=False)] = None,
     state: Annotated[

@@ -14,11 +14,13 @@ from onhand.cli import (
     erp,
     holds,
     loading,
+    orders,
     rates,
     service,
     simulation,
     stock,
     verification,
+    workflows,
 )
 from onhand.cli.exits import FAILURES, Exit, exit_of
 from onhand.cli.output import console
@@ -50,8 +52,10 @@ app.command(rich_help_panel=WORK, context_settings={"ignore_unknown_options": Tr
 app.command(rich_help_panel=WORK)(stock.unreserve)
 app.add_typer(holds.app, name="holds", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(loading.load)
+app.add_typer(orders.app, name="orders", rich_help_panel=WORK)
 app.add_typer(erp.app, name="erp", rich_help_panel=WORK)
 app.add_typer(rates.app, name="rates", rich_help_panel=WORK)
+app.add_typer(workflows.app, name="workflows", rich_help_panel=WORK)
 app.add_typer(configuration.app, name="config", rich_help_panel=WORK)
 app.command(rich_help_panel=WORK)(configuration.token)
 app.command(rich_help_panel=LOOK)(stock.movements)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from onhand.core.orders.refusals import Code
 from onhand.core.outcomes import Reason
 
 
@@ -40,6 +41,13 @@ class ServiceDefect(CallFailed):
     """The service failed (500); its log names the reference."""
 
 
+class Wrong(msgspec.Struct, frozen=True):
+    """One thing that is wrong with a body of the order side."""
+
+    path: str = ""
+    message: str = ""
+
+
 class Problem(msgspec.Struct, frozen=True):
     """Error document: RFC 9457, or the compatible surface's `{"statusCode", "message"}`."""
 
@@ -48,9 +56,18 @@ class Problem(msgspec.Struct, frozen=True):
     code: str = ""
     message: str = ""
     problems: list[str] = []
+    errors: list[Wrong] = []
 
 
-REASONS = frozenset(Reason)
+REASONS = frozenset(Reason) | {
+    Code.ORDER_LOCKED,
+    Code.DUPLICATE_ID,
+    Code.VERSION_CONFLICT,
+    Code.STATUS_NOT_AVAILABLE,
+    Code.ORDER_QUEUED,
+    Code.ORDER_READ_ONLY,
+    Code.OVER_DELIVERY,
+}
 """Codes that say that the rules refused; all others concern the request or the service."""
 
 UNAUTHENTICATED = "unauthenticated"
@@ -68,6 +85,8 @@ def failure_of(status: int, body: bytes, reference: str) -> CallFailed:
         text += " Set ONHAND_CLIENT_ID and ONHAND_CLIENT_SECRET; `onhand clients create` makes a client."
     if problem.problems:
         text = "\n".join([text, *(f"  {item}" for item in problem.problems)])
+    if len(problem.errors) > 1:
+        text = "\n".join([text, *(f"  {one.path}: {one.message}" for one in problem.errors)])
     kind: type[CallFailed]
     if problem.code in REASONS:
         kind = RefusedByRules

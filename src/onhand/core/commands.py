@@ -315,6 +315,8 @@ class LowerReserved(Command, frozen=True, kw_only=True):
     measure: int
     quantity: int
     """Scaled, above zero. What exceeds the reservation is reported."""
+    unattributed: bool = False
+    """True: at most what no hold accounts for."""
     reason: str = ""
 
     @property

@@ -99,7 +99,8 @@ def lower(book: Book, command: LowerReserved) -> Outcome:
     if command.quantity <= 0:
         return refusals.not_positive()
     key, measure = command.position.key, command.measure
-    applied = min(command.quantity, max(0, book.level(key, measure).own))
+    level = book.level(key, measure)
+    applied = min(command.quantity, max(0, level.own - level.held if command.unattributed else level.own))
     at = book.position(key)
     if applied and at is not None:
         if not fits(book, at, ((measure, -applied),)):

@@ -43,9 +43,10 @@ from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.embedded import EmbeddedServer, EmbeddedServerError, reachable_data_directory
 from onhand.storage.postgres.items import PostgresItems
+from onhand.storage.postgres.lines import Lines
 from onhand.storage.postgres.pool import Database, open_pool
 from onhand.storage.postgres.reader import PostgresReader
-from onhand.storage.postgres.store import PostgresStore
+from onhand.storage.postgres.store import PostgresStore, lines_for
 from onhand.telemetry import Metrics
 
 Tell = Callable[[str], None]
@@ -171,14 +172,20 @@ async def _fit_schema(url: str, *, upgrade: bool) -> str:
 
 @asynccontextmanager
 async def _built(settings: Settings, url: str, connections: int, lanes: int) -> AsyncIterator[House]:
-    """The services over two pools, so that a crowd of queries never keeps a lane waiting for a connection."""
-    async with (
-        _pool(settings, url, min(2, connections), connections) as pool,
-        _pool(settings, url, lanes, max(1, lanes)) as lane_pool,
-    ):
-        house = _build(settings, url, pool, lane_pool)
+    """The services over a pool for queries and lines for the lanes, which a crowd of queries never keeps waiting."""
+    lines = lines_for(
+        url,
+        most=max(1, lanes),
+        statement_timeout_ms=settings.statement_timeout_ms,
+        statement_cache=settings.statement_cache,
+    )
+    async with _pool(settings, url, min(2, connections), connections) as pool:
+        house = _build(settings, url, pool, lines)
         await house.environments.load()
-        yield house
+        try:
+            yield house
+        finally:
+            await lines.close()
 
 
 @asynccontextmanager
@@ -196,9 +203,9 @@ async def _pool(settings: Settings, url: str, at_once: int, at_most: int) -> Asy
         await pool.close()
 
 
-def _build(settings: Settings, url: str, pool: Database, lane_pool: Database) -> House:
+def _build(settings: Settings, url: str, pool: Database, lines: Lines) -> House:
     clock, metrics = SystemClock(), Metrics()
-    reader, catalogue, store = PostgresReader(pool), PostgresCatalogue(pool), PostgresStore(lane_pool)
+    reader, catalogue, store = PostgresReader(pool), PostgresCatalogue(pool), PostgresStore(lines)
     limits = FlowLimits(settings.feasibility_cells_max, settings.feasibility_nodes_max)
     environments = Environments(catalogue, limits=limits)
     batcher = Batcher(

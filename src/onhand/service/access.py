@@ -26,7 +26,7 @@ SCOPES: Final = {
     "onhand:read": "Read stock, reservations, movements, refusals and the configuration.",
     "onhand:write": "Post on-hand changes and counts.",
     "reservation:write": "Reserve, unreserve, release and extend.",
-    "config:write": "Validate and apply configurations; start clean-up jobs and wipe partitions.",
+    "config:write": "Validate and apply configurations, also those of order workflows; start clean-up jobs and wipe partitions.",
     "order:read": "Read orders, returns and events; try workflows without effect.",
     "order:write": "Create, change and delete orders; run their workflows.",
     "erp:write": "Post the ERP's own quantities with their offsets.",

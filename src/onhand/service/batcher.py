@@ -30,7 +30,7 @@ from onhand.service.faults import (
     UnknownEnvironment,
 )
 from onhand.service.parts import violation
-from onhand.service.submissions import Build, Bulk, BulkItem, Lane, Submission, shard_key, weight
+from onhand.service.submissions import Build, Bulk, BulkItem, Lane, Offered, Submission, shard_key, weight
 
 __all__ = ["Batcher", "Build"]
 
@@ -155,6 +155,26 @@ class Batcher:
         future: asyncio.Future[Outcome | GroupOutcome] = loop.create_future()
         lane.put(Submission(build, rules, work, commands, loop.time() + self._deadline_seconds, future))
         return await future
+
+    def offer(
+        self,
+        rules: Rules,
+        build: Callable[[Rules], AnyCommand | Rejected],
+        caller: Callable[[Outcome | Fault], None],
+    ) -> bool:
+        """Queue a command whose outcome, or fault, `caller` is called with after the durable commit.
+
+        False, and nothing is queued, when that cannot be done at once: then `submit` says why or waits.
+        """
+        work = build(rules)
+        if isinstance(work, Rejected) or not self._accepting:
+            return False
+        lane = self._lanes[work.product.k % len(self._lanes)]
+        if not lane.has_room(1):
+            return False
+        loop = self._loop
+        lane.put(Offered(build, rules, work, loop.time() + self._deadline_seconds, loop, caller))
+        return True
 
     async def submit_all(
         self, rules: Rules, builds: Sequence[Callable[[Rules], AnyCommand | Rejected]]

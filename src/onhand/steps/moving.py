@@ -19,10 +19,11 @@ from onhand.steps.contract import Facts
 
 
 def is_movable(facts: Facts, shipment: Shipment) -> bool:
-    """Whether nothing of it has left."""
-    return not is_completed(shipment) and not any(
-        scope.reduced(facts.row(shipment, line)) for line in shipment.line_items
-    )
+    """Whether nothing of it has left, and each of its lines can be referred to."""
+    ids = [line.line_item_id for line in shipment.line_items]
+    if is_completed(shipment) or len(set(ids)) < len(ids):
+        return False
+    return not any(scope.reduced(facts.row(shipment, line)) for line in shipment.line_items)
 
 
 def candidates(facts: Facts, roles: Iterable[str]) -> tuple[str, ...]:

@@ -80,7 +80,9 @@ def _released(facts: Facts, line: OrderLine, row: LedgerRow | None, *, partly: b
     held = _held(facts, line, row)
     if not partly or line.effective == ZERO:
         return held
-    return min(max(ZERO, line.canceled_quantity), max(ZERO, held - line.effective))
+    # The cancelled units, as far as they are held; with them goes what was held beyond the quantity (A4). A bound by the
+    # cancelled quantity alone would give that back in a second run.
+    return max(ZERO, held - line.effective) if line.canceled_quantity > ZERO else ZERO
 
 
 def _held(facts: Facts, line: OrderLine, row: LedgerRow | None) -> Decimal:
@@ -135,8 +137,9 @@ RELEASE: Final = StepSpec(
         "How much a line holds says its row in the ledger. An imported line without a row gives back what it is marked "
         "with, or, if nothing of the whole order is in the ledger, `quantity - deliveredQuantity`; at most what is "
         "reserved and belongs to nobody, never a reservation of somebody else.\n\n"
-        "When the status is not flagged as cancelled and some units were cancelled, only those are given back: "
-        "`min(cancelled, held - still wanted)`. Lines that were shipped give back only what was reserved beyond what left."
+        "When the status is not flagged as cancelled and some units were cancelled, only the lines concerned give something "
+        "back: what they hold beyond what is still wanted. Lines that were shipped give back only what was reserved beyond "
+        "what left."
     ),
     prerequisites=("`isCanceledStatus` on the statuses that cancel an order",),
     side_effects=("The stock is available again", "One transaction `Unreserve` for each line"),

@@ -40,6 +40,12 @@ def _skus(facts: Facts) -> list[str]:
 # SetItemsOutOfStock ------------------------------------------------------------------------------------------
 
 
+def empty_needs(facts: Facts) -> Iterator[ItemRef]:
+    """The items at the store: the engine empties the records that it is shown."""
+    if scope.store(facts):
+        yield from (ItemRef(sku, scope.store(facts)) for sku in _skus(facts))
+
+
 def set_out_of_stock(facts: Facts) -> Result | Plan:
     """Set the inventory of the order's items at its store to zero."""
     if not scope.writes_stock(facts):
@@ -186,6 +192,7 @@ SET_OUT_OF_STOCK: Final = StepSpec(
     ),
     related=("ChangeStatusIfOutOfStock",),
     plan=set_out_of_stock,
+    needs=empty_needs,
 )
 
 CHANGE_STATUS_IF_OUT_OF_STOCK: Final = StepSpec(

@@ -96,7 +96,8 @@ def shop(run_root):
     for town in make_town(run_root):
         town.run("environments", "create", "shop")
         made = town.json("clients", "create", "web", "-e", "shop", "--scope", "onhand:read", "--scope", "onhand:write",
-                         "--scope", "reservation:write", "--scope", "config:write")  # fmt: skip
+                         "--scope", "reservation:write", "--scope", "config:write", "--scope", "order:read",
+                        "--scope", "order:write")  # fmt: skip
         town.serve()
         town.variables |= {
             "ONHAND_ENVIRONMENT": "shop",

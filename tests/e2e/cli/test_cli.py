@@ -6,6 +6,7 @@ import uuid
 from decimal import Decimal
 
 import httpx
+import msgspec
 import pytest
 
 PLACE = ("-d", "siteid=1,locationid=11,colorid=red,sizeid=M,styleid=Slim")
@@ -281,3 +282,19 @@ def test_a_stop_finishes_what_was_asked(town):
     stored = town.json("query", "A")[0]["quantities"]["iv"]["onhand"]
     assert counts["answered"] >= 84
     assert stored == counts["answered"]
+
+
+def test_a_ready_made_workflow_is_listed_shown_and_installed(shop):
+    keys = [row["key"] for row in shop.json("workflows", "list")]
+    assert "backorder" in keys
+    assert "click-and-collect" in shop.run("workflows", "list").stdout
+    shown = msgspec.json.decode(shop.run("workflows", "show", "backorder").stdout)
+    assert shown["orderType"]["name"] == "BackorderAllowed"
+    told = shop.run("workflows", "install", "backorder", "--name", "Later").stdout
+    assert "Order type Later has version 1." in told
+    assert "Task try-reserve-order-lines runs at */5 * * * *." in told
+    assert "exists" not in shop.run("workflows", "install", "backorder", "--name", "later", code=3).stdout
+    assert shop.json("workflows", "install", "backorder", "--name", "later", "--replace")["versionId"] == "2"
+    assert "return workflow" in shop.run("workflows", "install", "return").stdout
+    assert "stays as it is" in shop.run("workflows", "install", "return", "--name", "Other").stdout
+    assert "Known: online-standard" in shop.run("workflows", "show", "nothing", code=2).stderr

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-import msgspec
 import pytest
 
+from onhand.core.orders import entities
 from onhand.core.orders.configuration import (
     InventorySettings,
     OrderSettings,
@@ -15,25 +16,25 @@ from onhand.core.orders.configuration import (
     Warehouse,
     WorkflowStep,
 )
-from onhand.core.orders.configured import Configured
+from onhand.core.orders.entities import Entity
 from tests.e2e.orders.order_calls import Desk
 from tests.serving import Running, Tenant
 
 
+async def put(tenant: Tenant, path: str, value: Entity) -> None:
+    """A part of the configuration, over HTTP."""
+    answer = await tenant.native("PUT", path, json.loads(entities.to_json(entities.show(value))))
+    assert answer.is_success, answer.text
+
+
 async def configure(tenant: Tenant, *warehouses: dict[str, Any], **settings: Any) -> None:
     """Warehouses, and inventory settings beside those that every test has."""
-    running = tenant.running
-    rules = await running.services.environments.current(tenant.environment)
     inventory = InventorySettings(
         **({"organization_id": "org", "default_product_cost_currency": "NOK"} | settings)
     )
-    sites = tuple(Warehouse(**one) for one in warehouses)
-
-    def edit(old: Configured) -> Configured:
-        return msgspec.structs.replace(old, warehouses=sites, inventory=inventory)
-
-    done = await running.services.orders.configurations.change(rules, "warehouse", "all", edit)
-    assert isinstance(done, Configured), done
+    await put(tenant, "inventory-settings", inventory)
+    for one in warehouses:
+        await put(tenant, f"warehouses/{one['code']}", Warehouse(**one))
 
 
 WAREHOUSES = (
@@ -101,16 +102,8 @@ TYPES = (
 async def desk(running: Running) -> Desk:
     shop = Desk(await running.environment("shop"))
     await shop.stock(10)
-    services = running.services
-    configured = Configured(
-        order_types=TYPES,
-        warehouses=tuple(
-            Warehouse(code=code, organization_id="org", site_id="1") for code in ("WH1", "WH2", "ST1")
-        ),
-        settings=OrderSettings(use_order_status_log=True),
-        inventory=InventorySettings(organization_id="org"),
-    )
-    rules = await services.environments.current("shop")
-    done = await services.orders.configurations.change(rules, "all", "", lambda _: configured)
-    assert isinstance(done, Configured), done
+    await configure(shop.tenant, *({"code": code, "site_id": "1"} for code in ("WH1", "WH2", "ST1")))
+    await put(shop.tenant, "order-settings", OrderSettings(use_order_status_log=True))
+    for one in TYPES:
+        await put(shop.tenant, f"order-types/{one.name}", one)
     return shop

@@ -6,15 +6,13 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
-import msgspec
 import pytest
 
 from onhand.core.orders.arrivals import Receiving, moves_of
 from onhand.core.orders.configuration import OrderStatus, OrderType
-from onhand.core.orders.configured import Configured
 from onhand.core.orders.purchasing import ReceptionLine
 from onhand.core.outcomes import GroupOutcome
-from tests.e2e.orders.conftest import WAREHOUSES, configure
+from tests.e2e.orders.conftest import WAREHOUSES, configure, put
 from tests.e2e.orders.test_items import bulk, item, levels
 from tests.serving import Running, Tenant
 
@@ -180,17 +178,11 @@ async def test_goods_in_another_currency_without_a_rate_come_in_without_their_co
 
 async def with_orders(store: Tenant) -> None:
     """The order type Online with two statuses that run nothing."""
-    rules = await store.running.services.environments.current(store.environment)
     statuses = tuple(
         OrderStatus(name=name, order=n, workflow_steps=()) for n, name in enumerate(("New", "Ready"))
     )
     kind = OrderType(name="Online", order_statuses=statuses, default_order_type=True)
-
-    def edit(old: Configured) -> Configured:
-        return msgspec.structs.replace(old, order_types=(kind,))
-
-    done = await store.running.services.orders.configurations.change(rules, "order-type", "Online", edit)
-    assert isinstance(done, Configured)
+    await put(store, "order-types/Online", kind)
 
 
 async def ordered(store: Tenant, identity: str, quantity: int) -> None:
@@ -240,6 +232,28 @@ async def test_what_is_reserved_on_the_purchase_order_moves_to_the_warehouse(sto
     assert await levels(store) == {"WH1": (10, 9)}
     assert (await line_in(store, "O1"))["reservedInventoryQuantity"] == 6
     assert await total_reserved(store) == 9
+
+
+async def test_what_can_be_promised(store: Tenant) -> None:
+    await with_orders(store)
+    await bought(store, requestedDeliveryDate="2027-01-02T00:00:00Z")
+    await ordered(store, "O1", 6)
+    await receive(store, ("P1-1", 1, "G1"))
+    (item_,) = (await store.native("GET", "inventory-items/A")).json()["result"]
+    expected = {
+        "date": "2027-01-02T00:00:00Z",
+        "quantity": 9,
+        "reservedQuantity": 6,
+        "availableQuantity": 3,
+        "purchaseOrderId": "P1",
+        "purchaseOrderLineId": "P1-1",
+    }
+    assert (item_["inventory"], item_["atp"]) == (1, [expected])
+    assert (await store.native("POST", "purchase-orders/P1/atp")).json()["result"] == [expected]
+    assert (await store.native("POST", "purchase-orders/none/atp")).status_code == 404
+    await store.native("POST", "purchase-orders/P1/order-lines/P1-1/cancel")
+    (item_,) = (await store.native("GET", "inventory-items/A")).json()["result"]
+    assert "atp" not in item_
 
 
 async def total_reserved(store: Tenant) -> int:

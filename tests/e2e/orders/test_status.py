@@ -6,8 +6,6 @@ import asyncio
 
 import pytest
 
-from onhand.core.orders.configuration import OrderSettings, WorkflowStep
-from onhand.core.orders.configured import Configured
 from tests.e2e.orders.order_calls import Desk, line, order, shipment
 
 PLAIN = {"orderType": "Plain"}
@@ -110,20 +108,8 @@ async def test_a_dry_run_changes_nothing(desk: Desk) -> None:
 
 
 async def test_a_manual_step_is_run_by_its_id_or_key(desk: Desk) -> None:
-    services = desk.tenant.running.services
-    rules = await services.environments.current("shop")
-    step = WorkflowStep(name="ReduceReservedInventory", id="give-back")
-
-    def offer(before: Configured) -> Configured:
-        settings = OrderSettings(available_manual_workflow_steps=(step,))
-        return Configured(
-            order_types=before.order_types,
-            warehouses=before.warehouses,
-            settings=settings,
-            inventory=before.inventory,
-        )
-
-    await services.orders.configurations.change(rules, "settings", "", offer)
+    step = {"name": "ReduceReservedInventory", "id": "give-back"}
+    await desk.ok("PUT", "order-settings", {"availableManualWorkflowSteps": [step]})
     await desk.create("O1", shipment("S1", line("L1", 3)))
     done = await desk.ok("POST", "orders/O1/manual-steps/give-back")
     assert [one["actionType"] for one in done["orderActionExecutionResults"]] == ["ReduceReservedInventory"]

@@ -288,3 +288,20 @@ def test_a_refused_group_gives_all_of_it_back():
     assert done(world, c.Group(commands=members)).accepted
     assert (hold(world).owner, hold(world).remaining) == (c.Owner("cart", "web", OTHER.order).key, 5)
     assert hold(world, 2).remaining == 0
+
+
+def test_lowering_what_nobody_accounts_for_leaves_the_holds_alone():
+    world = world_of(reserve("r", 4, ORDER))
+    lowered = asked(c.LowerReserved, "l", position=RED, measure=SOFT, quantity=3, unattributed=True)
+    assert done(world, lowered) == Accepted(released=0, surplus=3)
+    assert world.level(BIKE, RED, SOFT) == Level(4, 0, 4)
+
+
+def test_releasing_at_most_what_remains_is_no_refusal():
+    world = world_of(reserve("r", 4, ORDER))
+    first = asked(c.ReleaseHold, "a", hold=1, quantity=6, at_most=True)
+    again = asked(c.ReleaseHold, "b", hold=1, quantity=1, at_most=True)
+    assert done(world, first, again) == [
+        Accepted(released=4, surplus=2),
+        Accepted(released=0, surplus=1),
+    ]

@@ -272,6 +272,10 @@ class Shelf:
     def _change(self, ref: LineRef, item: ItemRef, *, reserved: Decimal) -> None:
         self._item(item)
         row = self.rows.get(ref) or new_row(ref, item)
+        if row.remaining == ZERO:
+            row = replaced(
+                row, sku=item.sku, warehouse=item.warehouse, virtual=item.virtual, dimensions=item.dimensions
+            )
         assert held_item(row) == item, "a line holds one item; move it first"
         self.rows[ref] = replaced(row, reserved=row.reserved + reserved)
         self._mirror(ref)

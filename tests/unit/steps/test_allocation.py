@@ -268,3 +268,11 @@ def test_a_reduced_line_keeps_its_shipment_where_it_is():
     for key in (ENTIRE, OTHER):
         shelf.run(key)
     assert senders(shelf) == [("S1", "WH1")]
+
+
+def test_a_shipment_with_one_line_twice_stays_where_it_is():
+    of = new(shipment(line("L1", quantity=2), line("L1", "B")))
+    shelf = shelf_of(of, WH2={"A": 9, "B": 9})
+    for key in (ENTIRE, OTHER):
+        shelf.run(key)
+    assert shelf.order == of

@@ -33,6 +33,7 @@ def test_88_what_the_line_holds_is_given_back_once():
     ("status", "quantity", "gone", "held", "left"),
     [
         ("InProgress", 5, 2, 5, 3),
+        ("InProgress", 5, 2, 9, 3),
         ("InProgress", 5, 2, 4, 3),
         ("InProgress", 5, 2, 3, 3),
         ("InProgress", 5, 2, 2, 2),

@@ -230,3 +230,8 @@ def test_d18_readers_are_told_of_each_sku():
 
 def test_4_17_no_lines_is_a_warning():
     assert Shelf(order()).run("CalculateAndUpdateProductInventory").status is Status.WARNING
+
+
+def test_the_engine_is_shown_what_it_has_to_empty():
+    shelf = Shelf(order(shipment(line("L1"), line("L2", "B"))))
+    assert set(shelf.facts(EMPTY).stock) == {ItemRef("A", "ST1"), ItemRef("B", "ST1")}

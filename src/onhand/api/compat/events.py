@@ -27,6 +27,7 @@ from onhand.api.compat.translate import Asker
 from onhand.api.compat.wire import Event, Malformed, OnHandBody, ReserveBody, SetOnHandBody, UnreserveBody
 from onhand.api.exchange import Call, Reply
 from onhand.api.ids import new_id
+from onhand.api.route import Give
 from onhand.api.services import Services
 from onhand.core.commands import AnyCommand, Reserve, Reverse, Unreserve
 from onhand.core.dimensions import fold, name_dimensions, reservation_node
@@ -90,6 +91,11 @@ async def on_hand(call: Call, services: Services) -> Reply:
     return await _single(call, services, Verb.ON_HAND, translate.on_hand, ON_HAND.one(call.body))
 
 
+def start_on_hand(call: Call, services: Services, give: Give) -> bool:
+    """`on_hand` without a task."""
+    return _start(call, services, Verb.ON_HAND, translate.on_hand, ON_HAND.one(call.body), give)
+
+
 async def on_hand_bulk(call: Call, services: Services) -> Reply:
     """POST `/onhand/bulk`."""
     items = ON_HAND.many(call.body, services.limits.items_max)
@@ -110,6 +116,11 @@ async def set_on_hand_bulk(call: Call, services: Services) -> Reply:
 async def reserve(call: Call, services: Services) -> Reply:
     """POST `/onhand/reserve`."""
     return await _single(call, services, Verb.RESERVE, translate.reserve, RESERVE.one(call.body))
+
+
+def start_reserve(call: Call, services: Services, give: Give) -> bool:
+    """`reserve` without a task."""
+    return _start(call, services, Verb.RESERVE, translate.reserve, RESERVE.one(call.body), give)
 
 
 async def reserve_bulk(call: Call, services: Services) -> Reply:
@@ -160,6 +171,25 @@ async def _single(call: Call, services: Services, verb: Verb, make: Make, body: 
     except Fault as fault:
         return unfinished(posting.answer(fault))
     return single(rules, posting.answer(outcome), outcome)
+
+
+def _start(  # noqa: PLR0913 - the parts of `_single` and who gets the answer
+    call: Call, services: Services, verb: Verb, make: Make, body: Event | Malformed, give: Give
+) -> bool:
+    """`_single` without a task; False when something must be waited for."""
+    rules = call.of
+    if isinstance(body, Malformed):
+        message = failure(rules, Subject(verb, body.id), 400, body.message)
+        give(lambda: single(rules, message))
+        return True
+    posting = Posting(verb, make, body, Asker(call.principal.client_id, body.id or new_id()), rules)
+
+    def reply(outcome: Outcome | Fault) -> Reply:
+        if isinstance(outcome, Fault):
+            return unfinished(posting.answer(outcome))
+        return single(rules, posting.answer(outcome), outcome)
+
+    return services.batcher.offer(rules, posting, lambda outcome: give(lambda: reply(outcome)))
 
 
 async def _bulk(

@@ -75,7 +75,8 @@ REFUSED: Final = "Refused"
 async def of_sku(call: Call, services: Services) -> Reply:
     """GET `/inventory-items/{sku}?warehouseCodes=`."""
     codes = reading.texts(call, "warehouseCodes") or reading.texts(call, "warehouseIds")
-    return _found(await services.items.reading.of_sku(call.environment, call.parameters["sku"], codes))
+    sku = call.parameters["sku"]
+    return _found(await services.items.reading.of_sku(call.environment, sku, codes, promised=True))
 
 
 async def search(call: Call, services: Services) -> Reply:

@@ -123,6 +123,12 @@ async def status(call: Call, services: Services) -> Reply:
     return await _change(call, services, lambda old: msgspec.structs.replace(old, status=request.status))
 
 
+async def promises(call: Call, services: Services) -> Reply:
+    """POST `/purchase-orders/{id}/atp`: what is expected from it. It is computed now; there is nothing to update."""
+    found = await services.receptions.promises(call.environment, call.parameters["id"])
+    return answers.refused(found) if isinstance(found, Refused) else answers.page(found, len(found), None)
+
+
 async def split(call: Call, services: Services) -> Reply:
     """POST `/purchase-orders/{id}/order-lines/split`."""
     request = read_strictly(Split, answers.body(call))

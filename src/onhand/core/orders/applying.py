@@ -27,13 +27,21 @@ from onhand.core.orders.addresses import Address, resolve
 from onhand.core.orders.entities import to_stored
 from onhand.core.orders.identity import Identity
 from onhand.core.orders.ledger import item_of
+from onhand.core.orders.marking import followed
 from onhand.core.orders.model import Order
 from onhand.core.orders.moves import Applied, ItemRef, Move
 from onhand.core.orders.part import Part, Untouched
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.recounting import Emptying, Recalculating
 from onhand.core.orders.reducing import Reducing, Repairing, Restocking, Reversing
-from onhand.core.orders.reserving import Adopting, Releasing, Relocating, Reserving, Splitting
+from onhand.core.orders.reserving import (
+    Adopting,
+    FurtherReserving,
+    Releasing,
+    Relocating,
+    Reserving,
+    Splitting,
+)
 from onhand.core.orders.stocked import Stocked
 from onhand.core.orders.working import Note, Surroundings, Working
 from onhand.core.outcomes import Outcome, Reason, Rejected
@@ -110,7 +118,8 @@ class Application:
         if concluded.documents[0].version != stored.version:
             return Rejected(Reason.STALE_DOCUMENT, "The order changed meanwhile; nothing was done.")
         found = dict(zip(self._documents, concluded.documents, strict=True))
-        work = Working(self._around, stored.record, stored.key, concluded, found)
+        opened = followed(stored.record, self._commands, concluded)
+        work = Working(self._around, opened, stored.key, concluded, found)
         applied: list[Applied] = []
         at = len(self._commands)
         for part in self._parts:
@@ -132,7 +141,7 @@ class Application:
 
     # Parts -------------------------------------------------------------------------------------------------
 
-    def _part(self, move: Move) -> Part | Rejected:  # noqa: C901, PLR0911 - one case a move
+    def _part(self, move: Move) -> Part | Rejected:  # noqa: C901, PLR0911, PLR0912 - one case a move
         around, record = self._around, self._stored.record
         identity = Identity(self._stored.key)
         if isinstance(move, m.RepairCost):
@@ -148,6 +157,8 @@ class Application:
             return address
         match move:
             case m.Reserve():
+                if self._relocation_of(move) is not None:
+                    return FurtherReserving(move, address)
                 return Reserving(around, identity, record, move, address)
             case m.Release():
                 return Releasing(around, identity, record, move, address)
@@ -178,8 +189,27 @@ class Application:
             return source
         if isinstance(target, Rejected):
             return target
+        further = sum(
+            (
+                one.quantity
+                for one in self._moves
+                if isinstance(one, m.Reserve) and self._relocation_of(one) == move
+            ),
+            m.ZERO,
+        )
         split = self._split_before(move)
-        return Relocating(self._around, identity, self._stored.record, move, source, target, split)
+        return Relocating(self._around, identity, self._stored.record, move, source, target, split, further)
+
+    def _relocation_of(self, move: m.Reserve) -> m.Relocate | None:
+        """The relocation of this unit that brings the line to the item where more of it is reserved."""
+        row = self._stored.record.row(move.line)
+        moved = row is not None and row.remaining > 0
+        found = (
+            one
+            for one in self._moves
+            if isinstance(one, m.Relocate) and one.line == move.line and one.target == move.item
+        )
+        return next(found, None) if moved else None
 
     def _split_before(self, move: m.Relocate) -> m.SplitRow | None:
         """The split of this unit that makes the row which is relocated; its hold would have no number yet."""

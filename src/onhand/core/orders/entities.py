@@ -278,7 +278,7 @@ def _read_id(value: Json, path: str, problems: list[Problem]) -> str:
 
 
 def _printable(text: str, path: str, problems: list[Problem]) -> str:
-    if any(one < " " or one == "\x7f" for one in text):
+    if not text.isprintable() and any(one < " " or one == "\x7f" for one in text):
         problems.append(Problem(path, "It has a control character, which an id or code cannot have."))
     return text
 

@@ -95,12 +95,14 @@ def encode_order(order: Order) -> bytes:
 
 
 def _inherited(value: Json) -> Json:
-    """The same JSON, in which a line of a shipment that names no code has what the form's line says.
+    """The same JSON without the form's copies of lines that a shipment has.
 
-    What each shipment has its own part of is inherited only where it is the one shipment of the line.
+    A line of a shipment that names no code takes what the form's copy says. What each shipment has its own part of
+    is inherited only where it is the one shipment of the line.
     """
     name, form = _member(value, "orderform")
-    lines = _listed(_member(form, "lineitems")[1])
+    lines_name, listed = _member(form, "lineitems")
+    lines = _listed(listed)
     shipments_name, shipments = _member(form, "shipments")
     if not lines or not _listed(shipments):
         return value
@@ -110,7 +112,8 @@ def _inherited(value: Json) -> Json:
         for line in _listed(_member(shipment, "lineitems")[1]):
             counts[_line_id(line)] = counts.get(_line_id(line), 0) + 1
     merged = [_with_details(shipment, known, counts) for shipment in _listed(shipments)]
-    return {**value, name: {**form, shipments_name: merged}}
+    loose = [line for line in lines if _line_id(line) not in counts]
+    return {**value, name: {**form, lines_name: loose, shipments_name: merged}}
 
 
 def _with_details(shipment: Json, known: Mapping[Json, Json], counts: Mapping[Json, int]) -> Json:
@@ -139,7 +142,7 @@ def _completed(line: Json, base: Json, count: int) -> Json:
 
 def _line_id(line: Json) -> Json:
     found = _member(line, "lineitemid")[1]
-    return found if isinstance(found, str | int) else None
+    return str(found) if isinstance(found, str | int) else None
 
 
 def _member(value: Json, wanted: str) -> tuple[str, Json]:

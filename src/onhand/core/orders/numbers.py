@@ -90,6 +90,8 @@ def plain(value: Decimal) -> Decimal:
 
 
 def _checked(value: Decimal | int | str, limit: int, what: str) -> Decimal:
+    if type(value) is int and -limit <= value <= limit:
+        return Decimal(value)
     number = _number(value)
     if not number.is_finite():
         raise QuantityError(f"{number} is not {what}: NaN and Infinity are refused.")

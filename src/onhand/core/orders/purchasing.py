@@ -21,7 +21,7 @@ from onhand.core.keys import shard
 from onhand.core.orders.configuration import Texts, folded
 from onhand.core.orders.entities import Amount, Entity, Id, Moment, Name, Quantity, stored_decoder, to_stored
 from onhand.core.orders.labels import exact, label
-from onhand.core.orders.model import EntityError, Property
+from onhand.core.orders.model import EntityError, OrderLine, Property
 from onhand.core.orders.numbers import ZERO
 
 PURCHASE: Final = "purchase-order"
@@ -315,6 +315,12 @@ def shared_out(line: PurchaseLine, quantity: Decimal, *, unallocated: bool) -> d
             found[code] = found.get(code, ZERO) + part
             quantity -= part
     return found
+
+
+def pledged(line: OrderLine) -> Decimal:
+    """What a customer's line has reserved on its purchase order line: what it says, at most what it needs."""
+    reserved = line.reserved_inventory_quantity
+    return min(reserved, line.effective) if reserved > ZERO else line.effective
 
 
 def modified(order: PurchaseOrder, now: datetime) -> PurchaseOrder:

@@ -125,7 +125,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     results: tuple[StepResult, ...] = ()
     aborted: bool = False
     errors: tuple[EntityError, ...] = ()
-    """What the last save adds to `order.errors`."""
+    """What the last save adds to `order.errors`; what is only information becomes an event."""
     skipped: tuple[str, ...] = ()
     """Steps that did not run, with the reason, for the verbose log."""
     trigger: str = ""

@@ -103,6 +103,7 @@ class Reducing(Part):
                 rate_date=None if cost is None else cost.rate_date,
                 at=work.now,
                 step=around.step,
+                run=around.run_id,
             ),
         )
         record = work.record.with_row(row)

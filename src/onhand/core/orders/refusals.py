@@ -41,5 +41,5 @@ def invalid(problems: list[Problem], what: str) -> Refused:
     where = f"{first.path}: " if first.path else ""
     more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
     return Refused(
-        Code.VALIDATION_FAILED, f"{what} does not fit: {where}{first.message}{more}", tuple(problems)
+        Code.VALIDATION_FAILED, f"{what} cannot be accepted: {where}{first.message}{more}", tuple(problems)
     )

@@ -66,20 +66,46 @@ class Reserving(Part):
     ) -> None:
         self.move = move
         self.address = address
-        self.row = record.row(move.line) or ledger.new_row(move.line, move.item, address)
+        self.row = _homed(record.row(move.line) or ledger.new_row(move.line, move.item, address), move.item)
         command = taking(around, identity, self.row, address, move.line, move.quantity, check=move.check)
         self.commands = (command,)
         self.places = ((address.product, address.place),)
 
     def conclude(self, work: Working, outcomes: Sequence[Outcome]) -> Applied | Rejected:
         """The row has more, and the line shows it."""
-        row = held(work, work.record.row(self.move.line) or self.row, self.address, accepted(outcomes[0]))
-        work.record = ledger.mirrored(
-            work.record.with_row(ledger.raised(row, self.move.quantity)), self.move.line
-        )
+        row = _homed(work.record.row(self.move.line) or self.row, self.move.item)
+        row = ledger.raised(held(work, row, self.address, accepted(outcomes[0])), self.move.quantity)
+        work.record = ledger.mirrored(work.record.with_row(row), self.move.line)
         return _moved(
             work, self.move, self.address, self.move.line, self.move.quantity, TransactionType.RESERVE
         )
+
+
+class FurtherReserving(Part):
+    """A reservation of a line that is relocated in the same unit: the hold at the new item is made for both."""
+
+    def __init__(self, move: Reserve, address: Address) -> None:
+        self.move = move
+        self.address = address
+        self.places = ((address.product, address.place),)
+
+    def conclude(self, work: Working, outcomes: Sequence[Outcome]) -> Applied | Rejected:  # noqa: ARG002 - no commands
+        """The row has more, and the line shows it."""
+        row = work.record.row(self.move.line)
+        if row is None:
+            return Applied(move=self.move, already=True)
+        row = ledger.raised(row, self.move.quantity)
+        work.record = ledger.mirrored(work.record.with_row(row), self.move.line)
+        return _moved(
+            work, self.move, self.address, self.move.line, self.move.quantity, TransactionType.RESERVE
+        )
+
+
+def _homed(row: LedgerRow, item: ItemRef) -> LedgerRow:
+    """The row at this item; one with nothing left elsewhere gets a new hold here."""
+    if ledger.item_of(row) == item or row.remaining:
+        return row
+    return msgspec.structs.replace(_at(row, item), hold_id="")
 
 
 class Releasing(Part):
@@ -105,7 +131,8 @@ class Releasing(Part):
             line = _line(work.record, move.line)
             left = max(ZERO, line.reserved_inventory_quantity - move.quantity) if line is not None else ZERO
             order = ledger.flagged(work.record.order, move.line, left)
-            work.record = msgspec.structs.replace(work.record, order=order)
+            row = self.row or ledger.new_row(move.line, move.item, self.address)  # a second run finds it
+            work.record = msgspec.structs.replace(work.record, order=order).with_row(row)
         released = unscaled(accepted(outcomes[0]).released)
         if released < move.quantity:
             work.note(
@@ -131,7 +158,9 @@ class Relocating(Part):
         source: Address,
         target: Address,
         split: SplitRow | None,
+        further: Decimal = ZERO,
     ) -> None:
+        """`further` is reserved beyond what is moved (`FurtherReserving`)."""
         self.move = move
         self.source = source
         self.target = target
@@ -143,7 +172,8 @@ class Relocating(Part):
         if self.row is not None and self.quantity:
             given = giving_back(around, identity, self.row, source, move.line, self.quantity)
             fresh = msgspec.structs.replace(self.row, hold_id="", revision=self.row.revision + 1)
-            taken = taking(around, identity, fresh, target, move.line, self.quantity, check=move.check)
+            quantity = self.quantity + further
+            taken = taking(around, identity, fresh, target, move.line, quantity, check=move.check)
             self.commands = (given, taken)
 
     def conclude(self, work: Working, outcomes: Sequence[Outcome]) -> Applied | Rejected:
@@ -324,6 +354,7 @@ def giving_back(  # noqa: PLR0913 - what, where, for whom
         position=address.node,
         measure=around.reserved_measure,
         quantity=scaled(quantity),
+        unattributed=True,
         reason=around.step,
     )
 

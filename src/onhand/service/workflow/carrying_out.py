@@ -21,7 +21,7 @@ from onhand.core.orders.configuration import OrderType
 from onhand.core.orders.events import Actor, Category, Entry
 from onhand.core.orders.labels import order_labels
 from onhand.core.orders.model import EntityError
-from onhand.core.orders.moves import Applied, Recalculate
+from onhand.core.orders.moves import Applied, ItemRef, Recalculate
 from onhand.core.orders.record import OrderRecord, PlannedStep
 from onhand.core.orders.simulating import simulated
 from onhand.core.orders.working import Note, Surroundings
@@ -96,6 +96,9 @@ class CarryingOut:
             return stored, error(f"Step {spec.key} failed.", type(fault).__name__)
         if isinstance(plan, Result):
             return stored, plan
+        if step.is_test:  # what the moves are simulated on
+            moved = [getattr(move, "item", None) for unit in plan.units for move in unit.moves]
+            facts = await self._with_stock(around, facts, [one for one in moved if isinstance(one, ItemRef)])
         done: list[Done] = []
         for unit in plan.units:
             if unit.key in facts.done:
@@ -126,12 +129,17 @@ class CarryingOut:
             now=now,
             user_id=around.user_id,
             run_id=run.id,
+            is_test=step.is_test,
         )
-        wanted = tuple(spec.needs(facts))
+        return await self._with_stock(around, facts, tuple(spec.needs(facts)))
+
+    async def _with_stock(self, around: Surroundings, facts: Facts, items: Sequence[ItemRef]) -> Facts:
+        """The facts with the stock of these items beside what they have."""
+        wanted = tuple(one for one in dict.fromkeys(items) if one not in facts.stock)
         if not wanted:
             return facts
-        stock = await self._stocks.of(around.rules, workflows, wanted)
-        return dataclasses.replace(facts, stock=stock)
+        stock = await self._stocks.of(around.rules, around.workflows, wanted)
+        return dataclasses.replace(facts, stock={**facts.stock, **stock})
 
     async def _unit(
         self, around: Surroundings, stored: Stored, step: Step, unit: Unit, facts: Facts

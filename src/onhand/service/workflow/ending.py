@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,8 @@ from onhand.core.orders.moves import Applied
 from onhand.core.orders.record import OrderRecord, Run
 from onhand.core.orders.working import Note, Surroundings
 from onhand.service.workflow import saving
+
+_INFORMATION: Final = "Information"
 
 Index = Callable[[OrderRecord], tuple[tuple[str, ...], int | None]]
 
@@ -43,7 +46,9 @@ class Ending:
         order = record.order
         if order is not None:
             order = msgspec.structs.replace(
-                order, errors=_joined(order, run.errors), modified=events.moment(concluded.now)
+                order,
+                errors=_joined(order, [one for one in run.errors if one.severity != _INFORMATION]),
+                modified=events.moment(concluded.now),
             )
         following = running.continued(run)
         later = record.later if following is None else (*record.later, following)
@@ -95,6 +100,16 @@ class Ending:
                 )
                 for one in run.results
             ]
+        entries += [
+            Entry(
+                message=f"{one.key}: {one.message}",
+                category=Category.INFORMATION,
+                shipment_id=shipment_id,
+                properties={"referenceId": one.reference_id} if one.reference_id else {},
+            )
+            for one in run.errors
+            if one.severity == _INFORMATION
+        ]
         entries.append(
             Entry(
                 message=f"The workflow of status {run.status} "

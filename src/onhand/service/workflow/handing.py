@@ -30,7 +30,7 @@ from onhand.core.orders.lines import all_lines, with_lines
 from onhand.core.orders.model import Order, OrderLine, Shipment
 from onhand.core.orders.moves import ItemRef, LineRef, Reserve
 from onhand.core.orders.numbers import ZERO
-from onhand.core.orders.purchasing import PURCHASE, purchase_write, read_purchase
+from onhand.core.orders.purchasing import PURCHASE, pledged, purchase_write, read_purchase
 from onhand.core.orders.refusals import Refused
 from onhand.core.orders.requests import ShipmentInfo, StatusUpdate
 from onhand.core.orders.statuses import is_completed
@@ -117,12 +117,12 @@ class Handing:
         linked = await self._linked(around, identity)
         free = delivered
         for order in linked:
-            free -= sum((_wanted(line) for _, line in _of(order, identity, waiting=False)), ZERO)
+            free -= sum((pledged(line) for _, line in _of(order, identity, waiting=False)), ZERO)
         served = True
         for order in sorted(linked, key=_age):
             granted: list[LineRef] = []
             for shipment, line in _of(order, identity, waiting=True):
-                need = _wanted(line) if is_open(order, around.workflows) else ZERO
+                need = pledged(line) if is_open(order, around.workflows) else ZERO
                 if need <= free:
                     free -= need
                     granted.append(LineRef(shipment.shipment_id, line.line_item_id))
@@ -215,7 +215,7 @@ def handed(stored: Stored, workflows: Workflows, identity: str, granted: Sequenc
     for ref, (shipment, line) in served.items():
         item = item_of_line(order, shipment, line)
         row = stored.record.row(ref)
-        quantity = _wanted(line) - (ZERO if row is None else row.shown)
+        quantity = pledged(line) - (ZERO if row is None else row.shown)
         ships = is_open(order, workflows) and not is_completed(shipment) and line.moves_stock
         if item is not None and ships and quantity > ZERO:
             moves.append(Reserve(line=ref, item=item, quantity=quantity))
@@ -235,12 +235,6 @@ def _of(order: Order, identity: str, *, waiting: bool) -> list[tuple[Shipment, O
         if line.reserved_inventory_purchase_order_line_id == identity
         and (line.is_awaiting_purchase_order is True) is waiting
     ]
-
-
-def _wanted(line: OrderLine) -> Decimal:
-    """What the line has reserved on the purchase order: what it says, at most what it needs."""
-    reserved = line.reserved_inventory_quantity
-    return min(reserved, line.effective) if reserved > ZERO else line.effective
 
 
 def _waits(shipment: Shipment) -> bool:

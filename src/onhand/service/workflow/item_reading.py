@@ -19,6 +19,7 @@ from onhand.core.orders.refusals import Code, Refused
 from onhand.core.orders.working import Surroundings, item_document
 from onhand.core.outcomes import Rejected
 from onhand.ports import Clock, Documents, Items, Reader, StockFilter
+from onhand.service.workflow.promises import Promises
 
 TOTAL_MAX: Final = 10_000
 """Hits are counted up to this number."""
@@ -58,15 +59,27 @@ class ItemReading:
         self._documents = documents
         self._rows = rows
         self._clock = clock
+        self._promises = Promises(documents)
 
-    async def of_sku(self, environment: str, sku: str, warehouses: Sequence[str]) -> Found | Refused:
-        """The items of a SKU, at the named warehouses or all; those that do not exist are left out."""
+    async def of_sku(
+        self, environment: str, sku: str, warehouses: Sequence[str], *, promised: bool = False
+    ) -> Found | Refused:
+        """The items of a SKU, at the named warehouses or all; those that do not exist are left out.
+
+        With `promised` they show what is expected from purchase orders, also where nothing else is known of an item.
+        """
         around = await self._around(environment, "", "")
         chosen = warehouses_of(around, warehouses)
         if isinstance(chosen, Refused):
             return chosen
         items = await self.items(around, [ItemRef(sku, one.code) for one in chosen])
-        rows = [row for item in items if item.exists for row in self._rows_of(around, item)]
+        promises = await self._promises.of_sku(around, sku) if promised else {}
+        rows: list[dict[str, Any]] = []
+        for item in items:
+            expected = promises.get(folded(item.address.warehouse.code), [])
+            if item.exists or expected:
+                own, *virtual = self._rows_of(around, item)
+                rows += [own | ({"atp": expected} if expected else {}), *virtual]
         return Found(rows=rows, total=len(rows))
 
     async def search(

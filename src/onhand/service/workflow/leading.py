@@ -26,7 +26,7 @@ from onhand.service.faults import Conflict, Fault
 from onhand.service.workflow.carrying_out import CarryingOut, LostOrderError, Step
 from onhand.service.workflow.ending import Ending
 from onhand.service.workflow.saving import Around, Saving
-from onhand.steps.contract import Result, Severity, Status
+from onhand.steps.contract import Result, Status
 
 log = structlog.get_logger("onhand.workflow")
 
@@ -145,7 +145,7 @@ class Leading:
             finish=ending.finish,
             extra=ending.extra,
             index=ending.index,
-            commands=marks(led, around, is_open=ending.is_open),
+            commands=marks(led.key, led.record, around, is_open=ending.is_open),
         )
         outcome = await self._batcher.submit(around.rules, application)
         refusal = outcome if isinstance(outcome, Rejected) else None
@@ -222,7 +222,7 @@ def _result_of(
 
 
 def _errors(planned: PlannedStep, result: Result, now: datetime) -> tuple[EntityError, ...]:
-    """What a result adds to `order.errors`."""
+    """What a result adds to `order.errors`, and as information to the events."""
     found = []
     if result.status is Status.ERROR or result.error_key:
         found.append(
@@ -244,6 +244,5 @@ def _errors(planned: PlannedStep, result: Result, now: datetime) -> tuple[Entity
             occurred=now,
         )
         for note in result.notes
-        if note.severity is not Severity.INFORMATION
     ]
     return tuple(found)

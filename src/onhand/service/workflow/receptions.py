@@ -32,6 +32,7 @@ from onhand.ports import Documents
 from onhand.service.batcher import Batcher
 from onhand.service.workflow.handing import Handing
 from onhand.service.workflow.item_reading import Around
+from onhand.service.workflow.promises import Promise, Promises
 from onhand.service.workflow.purchasing import Purchasing, missing
 
 
@@ -56,6 +57,7 @@ class Receptions:
         self._documents = documents
         self._batcher = batcher
         self.handing = handing
+        self._promises = Promises(documents)
 
     # Receptions --------------------------------------------------------------------------------------------
 
@@ -114,6 +116,12 @@ class Receptions:
                 return missing(identity)
             found[identity] = stored
         return {line: found[identity] for line, identity in owners.items()}
+
+    async def promises(self, environment: str, purchase_order_id: str) -> list[Promise] | Refused:
+        """What is still expected from a purchase order, and how much of it waits for nobody."""
+        around = await self._around(environment, "", "")
+        order = await self._purchasing.read(around.rules, purchase_order_id)
+        return order if isinstance(order, Refused) else await self._promises.of_order(around, order)
 
     # Deliveries --------------------------------------------------------------------------------------------
 

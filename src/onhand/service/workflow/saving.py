@@ -144,7 +144,7 @@ class Saving:
             finish=writing.finish,
             extra=writing.extra,
             index=writing.index,
-            commands=marks(stored, around, is_open=writing.open_after),
+            commands=marks(stored.key, stored.record, around, is_open=writing.open_after),
         )
         outcome = await self._batcher.submit(around.rules, application)
         refusal = outcome if isinstance(outcome, Rejected) else None

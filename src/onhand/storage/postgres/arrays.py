@@ -1,48 +1,50 @@
-"""Columns as array literals: text that PostgreSQL parses.
+"""Tables as arguments: a text array whose elements are the columns, each an array literal that PostgreSQL parses.
 
-The driver codes an array argument element by element through abstract base classes; measured with the columns of a
-batch of 256, that costs 9 us of this process's time for each command. A literal made by the JSON encoder costs
-1.4 us, and PostgreSQL parses it on its own core. JSON arrays and array literals differ in their brackets
-and in the escapes of control characters only.
+The literals are made by the JSON encoder, at a seventh of the cost of coding each element for the wire; JSON arrays and
+array literals differ in their brackets and in the escapes of control characters only. The array around them is
+binary, so that nothing in it has to be escaped once more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from struct import Struct
 
 import msgspec
 
 _encode = msgspec.json.Encoder().encode
 
-NATIVE = "bytea"
-"""Element type that is left to the driver: bytes have no JSON form."""
+TEXT_OID = 25
+_HEAD = Struct("!5i").pack
+"""Dimensions, flags, type of the elements, number of elements, number of the first."""
+_LENGTH = Struct("!i").pack
+
+EMPTY = _HEAD(0, 0, TEXT_OID, 0, 1)[:12]
+"""A table without rows: an array without dimensions."""
 
 
-def call(function: str, types: str) -> str:
-    """`function($1, …)` for a scalar bigint followed by arrays of the named element types, blank-separated."""
-    casts = (
-        f"${number}::{kind}[]" if kind == NATIVE else f"${number}::text::{kind}[]"
-        for number, kind in enumerate(types.split(), 2)
-    )
-    return f"{function}($1, {', '.join(casts)})"
+def table(columns: Sequence[bytes]) -> bytes:
+    """A table of columns made by `literal` or `binaries`, as the binary form of `text[]`."""
+    parts = [_HEAD(1, 0, TEXT_OID, len(columns), 1)]
+    for column in columns:
+        parts.append(_LENGTH(len(column)))
+        parts.append(column)
+    return b"".join(parts)
 
 
-def arguments(types: str, columns: Iterable[Sequence[object]]) -> list[object]:
-    """The columns as arguments of `call`."""
-    return [
-        column if kind == NATIVE else literal(column)
-        for kind, column in zip(types.split(), columns, strict=True)
-    ]
-
-
-def literal(column: Sequence[object]) -> str:
-    """An array literal of integers or texts; None is NULL."""
+def literal(column: Sequence[object]) -> bytes:
+    """An array literal of integers, truth values or texts; None is NULL."""
     if not column:
-        return "{}"
-    text = _encode(column).decode()
-    if "\\" in text:
-        text = f"[{','.join(_element(value) for value in column)}]"
-    return f"{{{text[1:-1]}}}"
+        return b"{}"
+    text = _encode(column)
+    if b"\\" in text:
+        text = f"[{','.join(_element(value) for value in column)}]".encode()
+    return b"{%b}" % text[1:-1]
+
+
+def binaries(column: Sequence[bytes]) -> bytes:
+    """An array literal of `bytea` values."""
+    return b'{"\\\\x%b"}' % '","\\\\x'.join([value.hex() for value in column]).encode() if column else b"{}"
 
 
 def _element(value: object) -> str:

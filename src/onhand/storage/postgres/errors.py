@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import asyncpg
+import psycopg
 
 from onhand.service.faults import Conflict, Fault, InvariantViolation, OutcomeUnknown, StoreUnavailable
 
@@ -24,14 +25,25 @@ UNAVAILABLE_CLASSES = frozenset({"08", "53", "58"})
 INVARIANTS = frozenset({"22003", "23502", "23503", "23514"})
 """Out of range, not-null, foreign key and check violations: the decision contradicts the schema."""
 
-LOST = (OSError, EOFError, TimeoutError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What the driver raises when there is no connection; `ConnectionDoesNotExistError` carries 08003."""
+LOST = (
+    OSError,
+    EOFError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
+"""What the drivers raise when there is no connection; asyncpg's `ConnectionDoesNotExistError` carries 08003."""
+
+REFUSED = (asyncpg.PostgresError, psycopg.Error)
+"""What the server says, with a SQLSTATE."""
 
 
 def fault_of(error: BaseException) -> Fault | None:
     """The fault that an exception of the driver stands for, or None when it is a defect of ours."""
-    if isinstance(error, asyncpg.PostgresError):
-        state = error.sqlstate or ""
+    if isinstance(error, REFUSED) and error.sqlstate:
+        state: str = error.sqlstate
         if state in CONFLICTS:
             return Conflict(f"The database reported a conflict (SQLSTATE {state}); nothing was recorded.")
         if state in UNAVAILABLE or state[:2] in UNAVAILABLE_CLASSES:
@@ -67,7 +79,7 @@ def faults() -> Iterator[None]:
     """Raise the driver's errors as faults."""
     try:
         yield
-    except (asyncpg.PostgresError, *LOST) as error:
+    except (*REFUSED, *LOST) as error:
         fault = fault_of(error)
         if fault is None:
             raise

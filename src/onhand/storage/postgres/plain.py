@@ -6,8 +6,9 @@ cluster where a locking statement must stay in one shard, starts from.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
-from asyncpg import Record
 
 from onhand.core.commands import Document, DocumentKey
 from onhand.core.keys import ProductKey
@@ -25,18 +26,19 @@ from onhand.service.faults import Conflict
 from onhand.storage.postgres.fence import share_fence
 from onhand.storage.postgres.gathering import ENSURE, Asked
 from onhand.storage.postgres.statements import query
-from onhand.storage.postgres.store import BEGIN, PostgresUnit
+from onhand.storage.postgres.store import PostgresUnit
+
+Row = dict[str, Any]
 
 
 class PlainUnit(PostgresUnit):
     """A unit whose gather is plain statements."""
 
     async def _read(self, asked: Asked, now_us: int) -> Snapshot:
-        session, snapshot = self._session, Snapshot()
-        await session.execute("ROLLBACK")  # a transaction of its own, as in `PostgresUnit`
+        line, snapshot = self._line, Snapshot()
         if asked.products:
-            await session.execute(ENSURE, *asked.ensure_arguments())
-        await session.execute(BEGIN)
+            await line.send((ENSURE, asked.ensure_arguments()))
+        await line.send(*line.begin)
         await self._lock(asked, snapshot)
         for product, state in snapshot.products.items():
             await self._read_product(asked, product, state, now_us)
@@ -45,11 +47,11 @@ class PlainUnit(PostgresUnit):
 
     async def _lock(self, asked: Asked, snapshot: Snapshot) -> None:
         for environment in asked.environments:
-            await share_fence(self._session, environment)
+            await share_fence(self._line, environment)
         for key in asked.documents:
             await self._document(key)
         for product in asked.products:
-            row = await self._session.fetchrow(
+            row = await self._line.fetchrow(
                 query("plain_lock_product"),
                 product.k,
                 product.environment,
@@ -58,25 +60,25 @@ class PlainUnit(PostgresUnit):
             )
             if row is None:
                 raise Conflict("A product vanished while it was being locked; nothing was recorded.")
-            snapshot.products[product] = ProductState(*row)
+            snapshot.products[product] = ProductState(*row.values())
 
     async def _read_rest(self, asked: Asked, snapshot: Snapshot) -> None:
         for command in asked.ids:
-            row = await self._session.fetchrow(query("plain_command"), asked.hashes[command], *command)
+            row = await self._line.fetchrow(query("plain_command"), asked.hashes[command], *command)
             if row is not None:
                 accepted = msgspec.msgpack.decode(row["accepted"], type=Accepted)
                 snapshot.ids[command] = Seen(row["fingerprint"], accepted)
         for key in asked.documents:
             snapshot.documents[key] = await self._document(key)
         for environment in asked.environments:
-            version = await self._session.fetchval(
+            version = await self._line.fetchval(
                 "SELECT configuration_version FROM environment WHERE environment_no = $1", environment
             )
             if version is not None:
                 snapshot.configuration[environment] = version
 
     async def _document(self, key: DocumentKey) -> Document:
-        row = await self._session.fetchrow(
+        row = await self._line.fetchrow(
             query("plain_lock_document"), key.d, key.environment, key.kind, key.id
         )
         return Document(key, row["version"], row["body"]) if row else Document(key, 0, b"")
@@ -85,8 +87,8 @@ class PlainUnit(PostgresUnit):
         self, asked: Asked, product: ProductKey, state: ProductState, now_us: int
     ) -> None:
         reads = asked.reads
-        rows = await self._session.fetch(query("plain_positions"), product.k, state.product_id)
-        holds = await self._session.fetch(query("plain_holds"), product.k, state.product_id)
+        rows = await self._line.fetch(query("plain_positions"), product.k, state.product_id)
+        holds = await self._line.fetch(query("plain_holds"), product.k, state.product_id)
         state.holds = {
             row["hold_no"]: HoldState(
                 number=row["hold_no"],
@@ -112,7 +114,7 @@ class PlainUnit(PostgresUnit):
                 asked.stored.add((asked.ordinals[product], row["position_no"], row["measure_id"]))
 
 
-def wanted_holds(reads: Reads, product: ProductKey, holds: list[Record], now_us: int) -> set[int]:
+def wanted_holds(reads: Reads, product: ProductKey, holds: list[Row], now_us: int) -> set[int]:
     """Numbers of the holds of a product that the reads ask for, and of those that are due."""
     opened = [row for row in holds if row["remaining"] > 0]
     due = {row["hold_no"] for row in opened if row["expires_at"] is not None and row["expires_at"] <= now_us}
@@ -139,8 +141,8 @@ def wanted_holds(reads: Reads, product: ProductKey, holds: list[Record], now_us:
 
 
 def rows_wanted(
-    reads: Reads, product: ProductKey, rows: list[Record], holds: list[Record], found: set[int]
-) -> list[Record]:
+    reads: Reads, product: ProductKey, rows: list[Row], holds: list[Row], found: set[int]
+) -> list[Row]:
     """Rows of the positions that the reads ask for, those of the holds found, and the cells of all of them."""
     places = {place for key, place in reads.places if key == product}
     named = {number for key, number in reads.holds if key == product}

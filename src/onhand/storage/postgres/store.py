@@ -1,47 +1,47 @@
 """The engine's store: one unit is one transaction.
 
-Theory of operation. A unit costs four round trips, whatever the size of the batch: BEGIN, one call of
-`gather_batch`, one call of `commit_batch`, COMMIT. Gather takes, in this order and each ascending: the shared
+Theory of operation. A unit costs two round trips, whatever the size of the batch: `BEGIN` with one call of
+`gather_batch`, and one call of `commit_batch` with `COMMIT`. Gather takes, in this order and each ascending: the shared
 configuration fence of the environments, documents, product rows; and reads everything else in later statements,
 because in READ COMMITTED a statement that waited for a lock still sees the other rows as they were before it
-waited. A product that is new costs four more round trips, once: the gather that misses its row is rolled back,
-because inserting while holding locks could close a circle of waiters, the rows are inserted in a transaction of
-their own, and the gather starts over.
+waited. A product that is new costs three more round trips, once: the gather that misses its row is rolled back, because
+inserting while holding locks could close a circle of waiters, the rows are inserted in a transaction of their own,
+and the gather starts over.
 
-COMMIT is a statement of its own so that its failure can be told from a failure before it: until COMMIT is sent
-nothing can be recorded; when its answer is lost, the outcome is unknown and the caller asks again with the same id.
+`commit_batch` and `COMMIT` travel in one message. What the server refuses was not recorded: it skips `COMMIT` after a
+`commit_batch` that failed. When no answer comes, the outcome is unknown and the caller asks again with the same id;
+only a connection that was already lost before the message was sent is known to have recorded nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from typing import Any
 
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
+import psycopg
 
 from onhand.core.snapshot import Decision, Reads, Snapshot
 from onhand.service.faults import Conflict
 from onhand.storage.postgres.errors import LOST, commit_fault_of, faults
-from onhand.storage.postgres.gathering import ENSURE, GATHER, Asked
-from onhand.storage.postgres.pool import Database, Session
+from onhand.storage.postgres.gathering import ENSURE, GATHER, Asked, decode_got
+from onhand.storage.postgres.line import BEGIN, COMMIT, ROLLBACK, Line, Sent
+from onhand.storage.postgres.lines import Lines
 from onhand.storage.postgres.wiping import forget_ids, forget_stock
 from onhand.storage.postgres.writing import COMMIT_BATCH, Columns
 
-BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+STATEMENTS = (BEGIN, COMMIT, ROLLBACK, ENSURE, GATHER, COMMIT_BATCH)
+"""What a line prepares."""
 
 ATTEMPTS = 3
 """Times a gather starts over because a product row is missing. The second finds it; one more for a deletion."""
-
-ROLLBACK_S = 5.0
-"""Bound of a rollback, in seconds; after it the connection is dropped, which rolls back as well."""
 
 
 class PostgresUnit:
     """A transaction: gather in one call of a database function, commit in another. Implements `ports.Unit`."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, line: Line) -> None:
+        self._line = line
         self._asked = Asked(Reads())
         self._snapshot = Snapshot()
 
@@ -53,71 +53,67 @@ class PostgresUnit:
         return self._snapshot
 
     async def commit(self, decision: Decision) -> None:
-        """Write and commit durably; two round trips. See `ports.Unit.commit`."""
+        """Write and commit durably; one round trip. See `ports.Unit.commit`."""
+        last = (COMMIT, ())
         with faults():
-            await self._write(decision)
+            if decision.wipes:
+                await self._wipe(decision)
+            sent: list[Sent] = [last]
+            if decision.changes:
+                columns = Columns(decision, self._snapshot, self._asked)
+                sent = [(COMMIT_BATCH, columns.arguments()), last]
+            if self._line.lost:
+                raise psycopg.OperationalError("the connection was lost before the commit was sent")
         try:
-            tag = await self._session.execute("COMMIT")
-        except (asyncpg.PostgresError, *LOST) as error:
+            answers = await self._line.send(*sent)
+        except (psycopg.Error, *LOST) as error:
             fault = commit_fault_of(error)
             if fault is None:
                 raise
             raise fault from error
-        if tag != "COMMIT":
+        if answers[-1].command_status != b"COMMIT":
             raise Conflict("The transaction had failed and was rolled back; nothing was recorded.")
 
     async def _read(self, asked: Asked, now_us: int) -> Snapshot:
-        for attempt in range(ATTEMPTS):
-            if attempt:  # a product is new: give up the locks, make the rows, start over
-                await self._session.execute("ROLLBACK")
-                await self._session.execute(ENSURE, *asked.ensure_arguments())
-                await self._session.execute(BEGIN)
-            got = await self._session.fetchrow(GATHER, *asked.arguments(now_us))
-            if got is not None and (got["got_product_id"] is not None or not asked.products):
-                return asked.snapshot(dict(got))
+        gather = [*self._line.begin, (GATHER, asked.arguments(now_us))]
+        for _attempt in range(ATTEMPTS):
+            got = (await self._line.send(*gather))[-1].get_value(0, 0)
+            if got is not None:
+                return asked.snapshot(decode_got(got))
+            # A product is new: give up the locks, make the rows, start over.
+            await self._line.send((ROLLBACK, ()))
+            await self._line.send((ENSURE, asked.ensure_arguments()))
         raise Conflict("Products vanished while they were being locked; nothing was recorded.")
 
-    async def _write(self, decision: Decision) -> None:
-        if not decision.changes:
-            return
+    async def _wipe(self, decision: Decision) -> None:
         for product, place in decision.wipes:
             state = self._snapshot.products[product]
-            await forget_ids(self._session, product, state.product_id, place)
-            await forget_stock(self._session, product, state.product_id, place)
-        columns = Columns(decision, self._snapshot, self._asked)
-        await self._session.execute(COMMIT_BATCH, *columns.arguments())
+            await forget_ids(self._line, product, state.product_id, place)
+            await forget_stock(self._line, product, state.product_id, place)
+
+
+def lines_for(url: str, **knobs: Any) -> Lines:  # noqa: ANN401 - the knobs of `Lines`
+    """Lines for a store."""
+    return Lines(url, statements=STATEMENTS, **knobs)
 
 
 class PostgresStore:
     """Stock in PostgreSQL. Implements `ports.Store`."""
 
-    def __init__(self, pool: Database, unit: type[PostgresUnit] = PostgresUnit) -> None:
-        self._pool = pool
+    def __init__(self, lines: Lines, unit: type[PostgresUnit] = PostgresUnit) -> None:
+        self._lines = lines
         self._unit = unit
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[PostgresUnit]:
-        """A transaction on a connection of the pool; rolled back unless it was committed.
+        """A transaction on a line of its own; rolled back unless it was committed.
 
         Raises:
             StoreUnavailable: no connection.
         """
         with faults():
-            session = await self._pool.acquire()
+            line = await self._lines.acquire()
         try:
-            with faults():
-                await session.execute(BEGIN)
-            yield self._unit(session)
+            yield self._unit(line)
         finally:
-            await self._finish(session)
-
-    async def _finish(self, session: PoolConnectionProxy[asyncpg.Record]) -> None:
-        """Give the connection back, out of any transaction; drop it when that is not certain."""
-        try:
-            if session.is_in_transaction():
-                await session.execute("ROLLBACK", timeout=ROLLBACK_S)
-        except (asyncpg.PostgresError, *LOST):
-            with suppress(asyncpg.InterfaceError):  # a lost connection left the pool by itself
-                session.terminate()
-        finally:
-            await self._pool.release(session)
+            await self._lines.release(line)

@@ -8,6 +8,7 @@ from onhand.core.commands import Kind
 from onhand.core.keys import ProductKey
 from onhand.core.snapshot import CommandId
 from onhand.storage.postgres.gathering import command_hash
+from onhand.storage.postgres.line import Line
 from onhand.storage.postgres.pool import Session
 from onhand.storage.postgres.statements import query
 
@@ -15,7 +16,7 @@ MOVEMENTS_PER_CHUNK = 10_000
 """Ledger rows whose command ids are deleted by one statement."""
 
 
-async def forget_ids(session: Session, product: ProductKey, product_id: int, place: str) -> int:
+async def forget_ids(session: Session | Line, product: ProductKey, product_id: int, place: str) -> int:
     """Delete the command ids of the product's movements at the place; returns how many there were.
 
     Two round trips for each `MOVEMENTS_PER_CHUNK` ledger rows of the product.
@@ -37,7 +38,7 @@ async def forget_ids(session: Session, product: ProductKey, product_id: int, pla
             deleted += await delete_ids(session, wanted)
 
 
-async def delete_ids(session: Session, wanted: Sequence[tuple[CommandId, int]]) -> int:
+async def delete_ids(session: Session | Line, wanted: Sequence[tuple[CommandId, int]]) -> int:
     """Delete command ids with the moments (microseconds since 1970) at which they were accepted; returns how many."""
     commands = [command for command, _ in wanted]
     tag = await session.execute(
@@ -51,6 +52,6 @@ async def delete_ids(session: Session, wanted: Sequence[tuple[CommandId, int]]) 
     return int(tag.rsplit(" ", 1)[1])
 
 
-async def forget_stock(session: Session, product: ProductKey, product_id: int, place: str) -> None:
+async def forget_stock(session: Session | Line, product: ProductKey, product_id: int, place: str) -> None:
     """Delete the product's stock rows at the place; one round trip."""
     await session.execute(query("delete_stock"), product.k, product_id, place)

@@ -1,4 +1,4 @@
-"""A decision as the arguments of `commit_batch`: one array for each column, rows of a table aligned.
+"""A decision as the arguments of `commit_batch`: a table each, columns aligned.
 
 Rows come in the order in which they were decided, but for command ids, which are sorted: two batches that bring the same
 ids wait for each other in one direction only. Levels whose row was read are updated, the others are upserted.
@@ -6,8 +6,8 @@ ids wait for each other in one direction only. Levels whose row was read are upd
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -15,27 +15,19 @@ from onhand.core.commands import DocumentKey, DocumentWrite
 from onhand.core.keys import ProductKey
 from onhand.core.snapshot import Decision, LevelChange, NewId, NewPosition, Snapshot
 from onhand.service.faults import InvariantViolation
-from onhand.storage.postgres import arrays
+from onhand.storage.postgres.arrays import EMPTY, binaries, literal, table
 from onhand.storage.postgres.gathering import Asked, command_hash
+from onhand.storage.postgres.line import BINARY, Statement
 
 _encode_accepted = msgspec.msgpack.Encoder().encode
 
-_TYPES = """
-    bigint bigint bigint integer bigint
-    bigint bigint integer integer integer text text text
-    bigint bigint integer integer bigint bigint bigint
-    bigint bigint integer integer bigint bigint bigint
-    bigint bigint integer text bigint
-    bigint bigint bigint integer integer bigint bigint text text text text text bigint smallint boolean
-    text
-    bigint bigint bigint bigint bigint smallint
-    bigint bigint bigint integer integer bigint bigint bigint smallint text text text
-    bigint integer smallint text bigint bytea
-    bigint bigint smallint text text text text integer bigint bigint text text
-    bigint integer text text bigint bigint boolean bigint text bytea
-"""
-"""One line for each part of `Columns.arguments`; levels have two, known and new."""
-COMMIT_BATCH = f"SELECT {arrays.call('commit_batch', _TYPES)}"
+TABLES = 12
+"""Arguments of `commit_batch` after the time."""
+COMMIT_BATCH = Statement(
+    b"commit_batch",
+    b"SELECT commit_batch($1::bigint, %s)" % b", ".join(b"$%d::text[]" % at for at in range(2, TABLES + 2)),
+    (0, *(BINARY,) * TABLES),
+)
 
 LIST_END = "\x1f"
 """Follows each text of a list: position keys, which are percent-encoded, and labels. Neither contains it."""
@@ -50,42 +42,37 @@ class Columns:
         self.asked = asked
         self.ids = {product: state.product_id for product, state in snapshot.products.items()}
 
-    def arguments(self) -> list[object]:
+    def arguments(self) -> list[bytes]:
         """Arguments of `commit_batch`, in its order."""
+        known, new = self._levels()
         return [
-            self.decision.now,
-            *arrays.arguments(
-                _TYPES,
-                chain(
-                    self._products(),
-                    self._positions(),
-                    self._levels(),
-                    self._set_at(),
-                    self._new_holds(),
-                    self._terms(),
-                    self._holds(),
-                    self._movements(),
-                    self._ids(),
-                    self._refusals(),
-                    self._documents(),
-                ),
-            ),
+            b"%d" % self.decision.now,
+            self._products(),
+            self._positions(),
+            known,
+            new,
+            self._set_at(),
+            self._new_holds(),
+            self._terms(),
+            self._holds(),
+            self._movements(),
+            self._ids(),
+            self._refusals(),
+            self._documents(),
         ]
 
-    def _products(self) -> Columned:
+    def _products(self) -> bytes:
         ids = self.ids
-        return columns(
-            5,
+        return rows_table(
             [
                 (row.product.k, ids[row.product], row.version, row.next_position, row.next_hold)
                 for row in self.decision.products
             ],
         )
 
-    def _positions(self) -> Columned:
+    def _positions(self) -> bytes:
         numbers = _cell_numbers(self.decision.positions, self.snapshot)
-        return columns(
-            8,
+        return rows_table(
             [
                 (
                     row.product.k,
@@ -101,7 +88,8 @@ class Columns:
             ],
         )
 
-    def _levels(self) -> Columned:
+    def _levels(self) -> tuple[bytes, bytes]:
+        """Those whose row was read, and the others."""
         of, stored = self.asked.ordinals, self.asked.stored
         if self.decision.wipes:  # rows that were read may be gone
             stored = set()
@@ -109,35 +97,32 @@ class Columns:
         new: list[LevelChange] = []
         for row in self.decision.levels:
             (known if (of[row.product], row.position, row.measure) in stored else new).append(row)
-        return chain(self._level_columns(known), self._level_columns(new))
+        return self._level_table(known), self._level_table(new)
 
-    def _level_columns(self, levels: list[LevelChange]) -> Columned:
+    def _level_table(self, levels: list[LevelChange]) -> bytes:
         ids = self.ids
-        return columns(
-            7,
+        return rows_table(
             [
                 (row.product.k, ids[row.product], row.position, row.measure, row.own, row.finer, row.held)
                 for row in levels
             ],
         )
 
-    def _set_at(self) -> Columned:
+    def _set_at(self) -> bytes:
         keys = {(row.product, row.number): row.position.key for row in self.decision.positions}
         for product in {row[0] for row in self.decision.set_at}:
             for state in self.snapshot.products[product].positions.values():
                 keys[product, state.number] = state.key
-        return columns(
-            5,
+        return rows_table(
             [
                 (product.k, self.ids[product], number, keys[product, number], at)
                 for product, number, at in self.decision.set_at
             ],
         )
 
-    def _new_holds(self) -> Columned:
+    def _new_holds(self) -> bytes:
         ids = self.ids
-        table = columns(
-            15,
+        return rows_table(
             [
                 (
                     row.product.k,
@@ -154,16 +139,15 @@ class Columns:
                     row.caller,
                     row.expires_at,
                     row.closed_by,
-                    not row.counted,
+                    None if row.counted else True,
                 )
                 for row in self.decision.new_holds
             ],
+            optional=(7, 8, 9, 10, 12, 13, 14),
         )
-        return sparse(table, 7, 8, 9, 10, 12, 13, 14)
 
-    def _terms(self) -> Columned:
-        return columns(
-            1,
+    def _terms(self) -> bytes:
+        return rows_table(
             [
                 (
                     msgspec.json.encode(
@@ -184,9 +168,8 @@ class Columns:
             ],
         )
 
-    def _holds(self) -> Columned:
-        return columns(
-            6,
+    def _holds(self) -> bytes:
+        return rows_table(
             [
                 (
                     row.product.k,
@@ -200,10 +183,9 @@ class Columns:
             ],
         )
 
-    def _movements(self) -> Columned:
+    def _movements(self) -> bytes:
         ids = self.ids
-        table = columns(
-            12,
+        return rows_table(
             [
                 (
                     row.product.k,
@@ -221,13 +203,12 @@ class Columns:
                 )
                 for row in self.decision.movements
             ],
+            optional=(7, 11),
         )
-        return sparse(table, 7, 11)
 
-    def _ids(self) -> Columned:
+    def _ids(self) -> bytes:
         hashes = self.asked.hashes
-        return columns(
-            6,
+        return rows_table(
             [
                 (
                     hashes.get((row.environment, row.kind, row.id))
@@ -240,11 +221,11 @@ class Columns:
                 )
                 for row in sorted(self.decision.ids, key=_id_order)
             ],
+            last_is_binary=True,
         )
 
-    def _refusals(self) -> Columned:
-        return columns(
-            12,
+    def _refusals(self) -> bytes:
+        return rows_table(
             [
                 (
                     row.product.k,
@@ -264,7 +245,7 @@ class Columns:
             ],
         )
 
-    def _documents(self) -> Columned:
+    def _documents(self) -> bytes:
         first: dict[DocumentKey, int] = {}
         last: dict[DocumentKey, DocumentWrite] = {}
         deleted: set[DocumentKey] = set()
@@ -273,8 +254,7 @@ class Columns:
             last[write.key] = write
             if write.delete:
                 deleted.add(write.key)
-        table = columns(
-            10,
+        return rows_table(
             [
                 (
                     key.d,
@@ -283,7 +263,7 @@ class Columns:
                     key.id,
                     first[key],
                     last[key].version,
-                    key in deleted,
+                    key in deleted or None,
                     last[key].due_at,
                     "".join(label + LIST_END for label in last[key].labels),
                     b"" if last[key].delete else last[key].body,
@@ -291,21 +271,26 @@ class Columns:
                 for key in sorted(last)
                 if first[key] or not last[key].delete  # made and deleted in one batch: nothing was ever there
             ],
+            optional=(6, 7, 8),
+            last_is_binary=True,
         )
-        return sparse(table, 6, 7, 8)
 
 
-Columned = Iterable[Sequence[object]]
-
-
-def columns(width: int, rows: Sequence[tuple[object, ...]]) -> Columned:
-    """Rows turned into columns; no rows are that many empty columns."""
-    return zip(*rows, strict=True) if rows else [()] * width
-
-
-def sparse(table: Columned, *optional: int) -> Columned:
-    """The columns of a table; an optional one that holds nothing but null or empty texts is left empty."""
-    return [() if at in optional and not any(column) else column for at, column in enumerate(table)]
+def rows_table(
+    rows: Sequence[tuple[object, ...]], optional: Sequence[int] = (), *, last_is_binary: bool = False
+) -> bytes:
+    """Rows as a table. An optional column that is null, empty texts or false throughout is left empty: it costs nothing."""
+    if not rows:
+        return EMPTY
+    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True))
+    for at in optional:
+        first = columns[at][0]
+        if (first is None or first is False or first == "") and columns[at].count(first) == len(rows):
+            columns[at] = ()
+    if not last_is_binary:
+        return table([literal(column) for column in columns])
+    last = columns.pop()
+    return table([*(literal(column) for column in columns), binaries(last)])
 
 
 def _id_order(row: NewId) -> tuple[int, int, str]:
