@@ -7,6 +7,7 @@ reading and its decision: then it is read once more.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
@@ -28,6 +29,9 @@ from onhand.service.erp.comparison import EPOCH, LEASE_US, TRACES_MAX
 
 PAGE: Final = 100
 """Documents of findings that are read at a time."""
+
+AT_ONCE: Final = 16
+"""Products that are corrected at a time; each is a group of its own."""
 
 ATTEMPTS: Final = 8
 """How often a place is read again because it moved."""
@@ -69,8 +73,13 @@ class Corrections:
                 limit=PAGE,
                 oldest_first=True,
             )
-            for row in page.rows:
-                await self._correct(rules, check, approval, row)
+            for start in range(0, len(page.rows), AT_ONCE):
+                await asyncio.gather(
+                    *(
+                        self._correct(rules, check, approval, row)
+                        for row in page.rows[start : start + AT_ONCE]
+                    )
+                )
             done += len(page.rows)
             after = page.next
             await self._note(rules, check, approval, done, None if after else kept_us)
