@@ -39,7 +39,7 @@ from onhand.ports import Clock
 from onhand.service.faults import InvariantViolation
 from onhand.service.workflow.background import Background
 from onhand.service.workflow.engine import Begun, RunAnswer
-from onhand.service.workflow.leading import LEASE, Leading, new_id
+from onhand.service.workflow.leading import Leading, new_id
 from onhand.service.workflow.saving import Around, Change, Saving
 from onhand.service.workflow.searching import shown
 
@@ -96,7 +96,7 @@ class Runs:
                 status=entered.status.name,
                 now=now,
                 claim=new_id(),
-                until=now + LEASE,
+                until=now + self._leading.lease,
                 shipment_id=entered.shipment_id,
                 return_id=update.return_id,
                 user_id=update.user_id or actor.user_id,
@@ -221,7 +221,7 @@ class Runs:
                 status=order.status,
                 now=now,
                 claim=new_id(),
-                until=now + LEASE,
+                until=now + self._leading.lease,
                 shipment_id=request.shipment_id,
                 user_id=request.user_id or actor.user_id,
             )
