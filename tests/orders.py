@@ -30,7 +30,7 @@ from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.pool import Database
 from onhand.storage.postgres.reader import PostgresReader
-from onhand.storage.postgres.store import PostgresStore
+from onhand.storage.postgres.store import PostgresStore, lines_for
 from onhand.telemetry import Metrics
 
 TESTER = Actor(user="tests")
@@ -87,7 +87,8 @@ class Process:
     """One process of the service."""
 
     def __init__(self, pool: Database, clock: Clock) -> None:
-        self.store = MortalStore(PostgresStore(pool))
+        self._lines = lines_for(pool._connect_args[0])  # the same database
+        self.store = MortalStore(PostgresStore(self._lines))
         self.environments = Environments(PostgresCatalogue(pool), refresh_seconds=0.0)
         self.documents = PostgresDocuments(pool)
         self.reader = PostgresReader(pool)
@@ -110,6 +111,7 @@ class Process:
     async def stop(self) -> None:
         await self.desk.background.stop()
         await self.batcher.stop()
+        await self._lines.close()
 
 
 def step(name: str, *, later: bool = False, **properties: str) -> WorkflowStep:

@@ -103,6 +103,8 @@ async def test_the_same_key_is_a_replay_and_with_another_quantity_a_refusal(runn
         ({**LINE, "status": "cancelled"}, "illegal-move"),
         ({**LINE, "status": "gone"}, "invalid-body"),
         ({**LINE, "unknown": 1}, "invalid-body"),
+        ({**LINE, "orderId": "x" * 101}, "invalid-value"),
+        ({**LINE, "transactionId": "x" * 101}, "invalid-value"),
     ],
 )
 async def test_what_a_line_cannot_be_is_said_and_changes_nothing(
@@ -113,6 +115,18 @@ async def test_what_a_line_cannot_be_is_said_and_changes_nothing(
     assert answer.is_client_error
     assert answer.json()["code"] == code
     assert (await erp.tenant.native("GET", "erp/lines/L1")).status_code == 404
+
+
+async def test_an_id_that_no_header_and_no_path_can_carry_is_refused(running: Running) -> None:
+    erp = await contoso(running)
+    for bad in ("a/b", "a\nb: c", "", "x" * 101):
+        answer = await erp.tenant.native(
+            "POST", "erp/messages", {"messages": [{"lineId": bad, "line": LINE}]}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid-value")
+    odd = {"lineId": "L1", "line": {**LINE, "orderId": "SO\x1f1"}}
+    assert (await erp.tenant.native("POST", "erp/messages", {"messages": [odd]})).status_code == 200
+    assert (await erp.read("L1"))["orderId"] == "SO\x1f1"
 
 
 async def test_lines_are_listed_by_what_they_are(running: Running) -> None:

@@ -248,3 +248,19 @@ async def test_levels_are_the_sum_of_the_transactions(store: Tenant) -> None:
     await reserve(store, 1, check=False)
     expected = (await levels(store))["WH1"]
     assert await total(store) == tuple(Decimal(str(one)) for one in expected)
+
+
+async def test_a_virtual_location_is_a_part_of_its_warehouse(running: Running) -> None:
+    store = await running.environment("virtual")
+    await configure(store, *WAREHOUSES, use_virtual_stock_locations=True)
+    web = {"isVirtual": True, "physicalWarehouseCode": "WH1"}
+    await bulk(store, item(inventory=10))
+    await bulk(store, item("A", "WEB", inventory=4, reservedInventory=9, **web))
+    assert await levels(store) == {"WH1": (14, 0), "web": (4, 0)}
+    await bulk(store, item("A", "WEB", inventory=1, **web), query="mode=add")
+    delta = {"skuId": "A", "warehouseCode": "WH1", "virtualWarehouseCode": "WEB", "inventoryChange": 2}
+    await store.native("POST", "inventory-items/deltas", [delta])
+    assert await levels(store) == {"WH1": (13, 0), "web": (3, 0)}
+    for code, level in (("WH1", 13), ("WEB", 3)):
+        rows = (await store.native("GET", f"inventory-transactions?searchText={code}")).json()["result"]
+        assert sum(one["inventoryChange"] for one in rows) == level, rows

@@ -317,3 +317,11 @@ async def test_goods_for_virtual_locations(store: Tenant) -> None:
         ("WH1", 6, False),
         ("web", 4, True),
     ]
+    found = (await store.native("GET", "inventory-transactions?skuId=A")).json()["result"]
+    assert sorted(
+        (one["warehouseCode"], one["inventoryChange"], one.get("isVirtual", False)) for one in found
+    ) == [
+        ("WEB", 4, True),
+        ("WH1", 2, False),
+        ("WH1", 4, False),
+    ]

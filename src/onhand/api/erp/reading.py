@@ -44,11 +44,11 @@ def line_id(text: str) -> str:
         EdgeProblem: it is empty, too long, or cannot stand in a path.
     """
     found = text.strip()
-    if not found or len(found) > LINE_ID_MAX or "/" in found or text_problem(found):
+    if not found or len(found) > LINE_ID_MAX or "/" in found or not found.isprintable():
         raise EdgeProblem(
             422,
             "invalid-value",
-            f"A line id has 1 to {LINE_ID_MAX} characters and no slash: {found[:LINE_ID_MAX]!r}.",
+            f"An id has 1 to {LINE_ID_MAX} printable characters and no slash: {found[:LINE_ID_MAX]!r}.",
         )
     return found
 
@@ -119,6 +119,9 @@ def _line(  # noqa: PLR0911 - one return per thing that can be wrong
     reservation = _reservation(body)
     if isinstance(reservation, Rejected):
         return reservation
+    for name, text in (("orderId", body.order_id), ("transactionId", body.transaction_id)):
+        if _too_long(text):
+            return _long(name)
     figures = _figures(body.quantities, envelope)
     if isinstance(figures, Rejected):
         return figures
@@ -155,6 +158,9 @@ def _move(rules: Rules, of: str, body: ErpMoveRequest, envelope: Envelope) -> Mo
         return quantity
     if quantity is not None and quantity <= 0:
         return Rejected(Reason.INVALID_QUANTITY, "The quantity that moves must be above zero.")
+    for name, text in (("transactionId", body.transaction_id), ("newTransactionId", body.new_transaction_id)):
+        if _too_long(text):
+            return _long(name)
     figures = _figures(body.quantities, envelope)
     if isinstance(figures, Rejected):
         return figures
@@ -169,6 +175,14 @@ def _move(rules: Rules, of: str, body: ErpMoveRequest, envelope: Envelope) -> Mo
         dimensions=dimensions,
         figures=figures,
     )
+
+
+def _too_long(text: str) -> bool:
+    return len(text) > LINE_ID_MAX or text_problem(text) is not None
+
+
+def _long(name: str) -> Rejected:
+    return Rejected(Reason.INVALID_VALUE, f"{name} has at most {LINE_ID_MAX} characters, and no NUL.")
 
 
 def _dimensions(rules: Rules, given: dict[str, str], source: str | None) -> dict[str, str] | Rejected:

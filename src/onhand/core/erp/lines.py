@@ -250,12 +250,17 @@ def encode(line: Line) -> bytes:
     return _encode(line)
 
 
+def label(name: str, value: str) -> str:
+    """A fact that is compared without regard to case; what cannot be printed is left out of it."""
+    return f"{name}={''.join(one for one in value.casefold() if one.isprintable())}"
+
+
 def labels(line: Line) -> tuple[str, ...]:
     """What the line is searched by; values are folded."""
     found = [
         f"state={line.state}",
-        f"organization={line.organization.casefold()}",
-        f"product={line.product.casefold()}",
+        label("organization", line.organization),
+        label("product", line.product),
         *(
             f"status={status}"
             for status in sorted({one.status for one in line.transactions}, key=RANK.__getitem__)
@@ -263,9 +268,9 @@ def labels(line: Line) -> tuple[str, ...]:
         *(f"offset={state}" for state in sorted({one.state for one in line.offsets})),
     ]
     if line.order_id:
-        found.append(f"order={line.order_id.casefold()}")
+        found.append(label("order", line.order_id))
     if line.source:
-        found.append(f"source={line.source.casefold()}")
+        found.append(label("source", line.source))
     if line.waits:
         found.append("waits=yes")
     return tuple(found)

@@ -33,6 +33,7 @@ from onhand.core.orders.transactions import (
     InventoryTransaction,
     transaction_key,
     transaction_labels,
+    twin,
 )
 from onhand.core.orders.working import Surroundings, datetime_of, item_document
 from onhand.core.outcomes import Reason, Rejected, Replayed
@@ -185,7 +186,7 @@ class Concluding:
     def write_transaction(
         self, kind: TransactionType, record: ItemRecord, unit: Decimal | None = None, currency: str = ""
     ) -> list[DocumentWrite]:
-        """The transaction's document."""
+        """The transaction of the item, and for a virtual stock location its twin."""
         document = self._documents[1]
         inventory, reserved = self.changes
         item = self.address.item
@@ -197,11 +198,9 @@ class Concluding:
             transaction_date=self.now,
             transaction_type=kind.value,
             variant=item.sku,
-            warehouse_code=item.virtual or item.warehouse,
+            warehouse_code=item.warehouse,
             warehouse_name=self.address.warehouse.name or "",
             location=record.location,
-            is_virtual=bool(item.virtual),
-            physical_warehouse_code=item.warehouse if item.virtual else "",
             inventory_change=inventory,
             new_inventory=unscaled(self.after[0]),
             reserved_inventory_change=reserved,
@@ -214,8 +213,14 @@ class Concluding:
             reason=self._request.reason,
             user_id=self.around.user_id or self.around.caller,
         )
-        labels = transaction_labels(transaction)
-        return [DocumentWrite(document.key, document.version, to_stored(transaction), labels)]
+        found = [(document.key, document.version, transaction)]
+        if item.virtual:
+            key = transaction_key(self._documents[0].key, None, self._request.name, 2)
+            found.append((key, 0, twin(transaction, key.id, item.virtual)))
+        return [
+            DocumentWrite(key, version, to_stored(one), transaction_labels(one))
+            for key, version, one in found
+        ]
 
 
 def worth(

@@ -52,9 +52,12 @@ class Setting(Change):
     ) -> None:
         super().__init__(request, form.ref, [mode.value, overwrites_reserved, show(form)])
         self.form = form
-        self.mode = mode
+        # A virtual stock location is a part of its physical item, whose record it must not override.
+        self.mode = Mode.UPDATE if form.ref.virtual else mode
         self.levels = levels
-        self.sets_reserved = form.reserved_inventory is not None and overwrites_reserved
+        self.sets_reserved = (
+            form.reserved_inventory is not None and overwrites_reserved and not form.ref.virtual
+        )
 
     def commands(self, around: Surroundings, address: Address) -> list[GroupMember]:
         """The plain record takes what the others leave."""
@@ -70,20 +73,22 @@ class Setting(Change):
 
     def _values(self, around: Surroundings, address: Address) -> list[tuple[str, int, int]]:
         seen, reserved = self.levels.total
-        wanted = self.wanted[0]
+        wanted = self.wanted(address)[0]
         record, node = address.record.key, address.node.key
         values = [(record, around.inventory_measure, wanted - (seen - self.levels.inventory.get(record, 0)))]
         if self.sets_reserved:
             others = reserved - self.levels.reserved.get(node, 0)
-            values.append((node, around.reserved_measure, self.wanted[1] - others))
+            values.append((node, around.reserved_measure, self.wanted(address)[1] - others))
         return values
 
-    @property
-    def wanted(self) -> tuple[int, int]:
-        """(inventory, reserved) that the item shall have; scaled."""
+    def wanted(self, address: Address) -> tuple[int, int]:
+        """(inventory, reserved) that the item as a whole shall have; scaled."""
         inventory, reserved = self.levels.total
         form = self.form
-        if form.inventory is not None:
+        if form.inventory is not None and form.ref.virtual:
+            own = self.levels.inventory.get(address.record.key, 0)
+            inventory += scaled(form.inventory) - own
+        elif form.inventory is not None:
             inventory = scaled(form.inventory)
         elif self.mode is Mode.ADD:
             inventory = 0
@@ -93,7 +98,7 @@ class Setting(Change):
 
     def conclude(self, state: Concluding) -> Sequence[DocumentWrite] | Rejected:
         """The record follows the values, and the transaction says what changed."""
-        wanted = self.wanted
+        wanted = self.wanted(state.address)
         if state.after[0] != wanted[0] or (self.sets_reserved and state.after[1] != wanted[1]):
             return stale()
         if self.form.inventory is None and self.mode is Mode.UPDATE and state.changes[0]:

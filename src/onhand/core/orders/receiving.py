@@ -31,6 +31,7 @@ from onhand.core.orders.transactions import (
     InventoryTransaction,
     transaction_key,
     transaction_labels,
+    twin,
 )
 from onhand.core.orders.working import Surroundings, datetime_of, item_document
 from onhand.core.outcomes import Reason, Rejected
@@ -100,8 +101,9 @@ class Arriving:
             arrived = _Arrived(around, concluded, documents)
             self.costs = {}
             own = [
-                arrived.move(self, number, *pair)
+                write
                 for number, pair in enumerate(zip(self.moves, addresses, strict=True))
+                for write in arrived.move(self, number, *pair)
             ]
             self.rates_missing = tuple(sorted(arrived.rates_missing))
             further = self.conclude(concluded, documents)
@@ -146,8 +148,8 @@ class _Arrived:
         self._records: dict[DocumentKey, ItemRecord] = {}
         self.rates_missing: set[str] = set()
 
-    def move(self, group: Arriving, number: int, move: Incoming, address: Address) -> DocumentWrite:
-        """The transaction of one movement; level and record of its item follow."""
+    def move(self, group: Arriving, number: int, move: Incoming, address: Address) -> list[DocumentWrite]:
+        """The transaction of one movement, and its twin at a virtual location; level and record of its item follow."""
         key = item_document(address)
         record = self._records.get(key) or self._read(key, address)
         before = self._level(address)
@@ -191,7 +193,7 @@ class _Arrived:
         unit: Decimal | None,
         currency: str,
         record: ItemRecord,
-    ) -> DocumentWrite:
+    ) -> list[DocumentWrite]:
         around, item = self._around, move.item
         where = address.product, address.place
         effect = Effect(
@@ -207,11 +209,9 @@ class _Arrived:
             transaction_date=self._now,
             transaction_type=move.kind.value,
             variant=item.sku,
-            warehouse_code=item.virtual or item.warehouse,
+            warehouse_code=item.warehouse,
             warehouse_name=address.warehouse.name or "",
             location=record.location,
-            is_virtual=bool(item.virtual),
-            physical_warehouse_code=item.warehouse if item.virtual else "",
             inventory_change=move.quantity,
             new_inventory=after,
             new_reserved_inventory=unscaled(self._concluded.total(*where, around.reserved_measure)),
@@ -228,7 +228,13 @@ class _Arrived:
             reason=move.kind.value,
             user_id=around.user_id or around.caller,
         )
-        return DocumentWrite(key, 0, to_stored(transaction), transaction_labels(transaction))
+        found = [(key, transaction)]
+        if item.virtual:
+            other = transaction_key(
+                item_document(address), msgspec.structs.replace(effect, is_virtual=True), "", 0
+            )
+            found.append((other, twin(transaction, other.id, item.virtual)))
+        return [DocumentWrite(one, 0, to_stored(body), transaction_labels(body)) for one, body in found]
 
     def records(self) -> list[DocumentWrite]:
         """The records of the items."""

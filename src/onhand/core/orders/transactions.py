@@ -131,6 +131,23 @@ def transaction_key(owner: DocumentKey, effect: Effect | None, event: str, numbe
     return DocumentKey(owner.d, owner.environment, TRANSACTION, made)
 
 
+def twin(transaction: InventoryTransaction, identity: str, location: str) -> InventoryTransaction:
+    """The same change as one of a virtual stock location inside the warehouse; it carries no cost (A30, C1)."""
+    return msgspec.structs.replace(
+        transaction,
+        id=identity,
+        warehouse_code=location,
+        warehouse_name="",
+        is_virtual=True,
+        physical_warehouse_code=transaction.warehouse_code,
+        inventory_change_value=None,
+        total_inventory_value=None,
+        unit_cost=None,
+        unit_cost_currency="",
+        related_transaction_id=transaction.id,
+    )
+
+
 def transaction_labels(transaction: InventoryTransaction) -> tuple[str, ...]:
     """What the transaction is found by: SKU, warehouse and user without regard to case, ids as they are."""
     facts = (

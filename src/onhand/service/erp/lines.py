@@ -40,7 +40,7 @@ class LineFilter(msgspec.Struct, frozen=True, kw_only=True):
         folded = {"order": self.order_id, "product": self.product, "source": self.source}
         exact = {"status": self.status, "state": self.state}
         return [
-            *(f"{name}={value.casefold()}" for name, value in folded.items() if value),
+            *(lines.label(name, value) for name, value in folded.items() if value),
             *(f"{name}={value}" for name, value in exact.items() if value),
         ]
 

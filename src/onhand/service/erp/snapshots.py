@@ -198,9 +198,9 @@ class Snapshots:
                 rules.environment,
                 lines.KIND,
                 (
-                    f"source={snapshot.source.casefold()}",
-                    f"product={snapshot.product.casefold()}",
-                    f"organization={snapshot.organization.casefold()}",
+                    lines.label("source", snapshot.source),
+                    lines.label("product", snapshot.product),
+                    lines.label("organization", snapshot.organization),
                 ),
                 after=cursor,
                 limit=PAGE,

@@ -187,7 +187,9 @@ class ErpSync:
                 if worked is None or "waits=yes" not in worked.labels:
                     return Report(posted=1)
                 row = worked
-                one = _Posting(row, parameters, facts, await self._nodes(rules, parameters, row, facts))
+                one = _Posting(row, parameters, facts)
+                if one.lost(rules):
+                    one.found(await self._holds.node_of(rules, *one.reservation))
                 state = await self._submit(rules, one)
                 if state is not None:
                     return Report(failed=1) if state == "failed" else Report(posted=1)
@@ -225,42 +227,29 @@ class ErpSync:
         await self._lines.change(rules, row.key.id, note)
         return "failed"
 
-    async def _nodes(
-        self, rules: Rules, parameters: Parameters, row: DocumentRow, facts: Mapping[str, HoldFacts]
-    ) -> dict[str, str]:
-        """Where the reservation is that a line names by an id of another node; asked only when it matches nothing."""
-        line = lines.decode(row.body)
-        wanted = line.reservation.reservation_id
-        if not wanted or line.reservation.hold_ids:
-            return {}
-        made = posting.plan(rules, line, parameters, facts, {})
-        if isinstance(made, Rejected) or not made.failures:
-            return {}
-        return {wanted: await self._holds.node_of(rules, line.organization, line.product, wanted)}
-
 
 class _Posting:
     """Builds the group of one line, again whenever the rules change, and notes the state that it leaves."""
 
-    def __init__(
-        self,
-        row: DocumentRow,
-        parameters: Parameters,
-        facts: Mapping[str, HoldFacts],
-        nodes: Mapping[str, str],
-    ) -> None:
+    def __init__(self, row: DocumentRow, parameters: Parameters, facts: Mapping[str, HoldFacts]) -> None:
         self.row = row
         self.state = ""
         self._parameters = parameters
         self._facts = facts
-        self._nodes = nodes
+        self._nodes: dict[str, str] = {}
         self._left_out: dict[int, Rejected] = {}
         self._plan: Plan | None = None
+        self._built: tuple[Rules, Group | Rejected] | None = None
+        self._line = lines.decode(row.body)
 
     def __call__(self, rules: Rules) -> Group | Rejected:
-        """The group under these rules."""
-        line = lines.decode(self.row.body)
-        made = posting.plan(rules, line, self._parameters, self._facts, self._left_out, self._nodes)
+        """The group under these rules; built once for the same ones."""
+        if self._built is None or self._built[0] is not rules:
+            self._built = (rules, self._build(rules))
+        return self._built[1]
+
+    def _build(self, rules: Rules) -> Group | Rejected:
+        made = posting.plan(rules, self._line, self._parameters, self._facts, self._left_out, self._nodes)
         if isinstance(made, Rejected):
             return made
         self._plan = made
@@ -269,6 +258,25 @@ class _Posting:
             documents=(self.row.key,),
             finish=lambda concluded: self._finish(made, concluded),
         )
+
+    @property
+    def reservation(self) -> tuple[str, str, str]:
+        """(organization, product, reservation id) that the line names."""
+        return self._line.organization, self._line.product, self._line.reservation.reservation_id
+
+    def lost(self, rules: Rules) -> bool:
+        """Whether the line names a reservation id that is not that of the node where it stands."""
+        self(rules)
+        if self._plan is None or not self._line.reservation.reservation_id:
+            return False
+        return any(
+            one.code == Reason.RESERVATION_MISMATCH and not one.reserved_node
+            for one in self._plan.failures.values()
+        )
+
+    def found(self, node: str) -> None:
+        """Where the reservation is, so that both nodes are shown."""
+        self._nodes, self._built = {self._line.reservation.reservation_id: node}, None
 
     def _finish(self, made: Plan, concluded: Concluded) -> Sequence[DocumentWrite]:
         line = posting.conclude(lines.decode(self.row.body), made, concluded.outcomes, concluded.now)
@@ -287,7 +295,7 @@ class _Posting:
                 and one.reason is not Reason.GROUP_MEMBER_REFUSED
                 and place in numbers
             ):
-                self._left_out[numbers[place]] = one
+                self._left_out[numbers[place]], self._built = one, None
                 return True
         return False
 
