@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import textwrap
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,6 +20,7 @@ from onhand.cli.output import Column, console, print_json, progress, table
 if TYPE_CHECKING:
     from onhand.cli.demo.audit import Check
     from onhand.cli.demo.channels import Books, Channel
+    from onhand.cli.demo.orders import Story
     from onhand.cli.demo.retailer import Retailer
     from onhand.cli.demo.stage import Stage
 
@@ -26,6 +29,8 @@ WORKERS = {"web": 8, "pos": 6, "marketplace": 6}
 DROP_PIECES, DROP_ORDERS = 300, 400
 """Pieces of the flash sale, and orders of each channel for them."""
 BULK_ITEMS = 512
+ANSWER_WIDTH = 21
+"""Characters of an answer beside three items, on 80 columns."""
 
 
 def demo(
@@ -46,7 +51,7 @@ def demo(
 
 async def _play(out: Console, fraction: int, seed: int, *, as_json: bool) -> list[str]:
     """Everything in order; what the audit found wrong."""
-    from onhand.cli.demo import audit, retailer
+    from onhand.cli.demo import audit, orders, retailer
     from onhand.cli.demo.stage import stage
 
     out.rule("[bold]onhand demo", align="left")
@@ -59,14 +64,24 @@ async def _play(out: Console, fraction: int, seed: int, *, as_json: bool) -> lis
         async with _channels(scene, shop) as channels:
             await _race(out, scene, channels, fraction)
             drop = await _drop(out, scene, channels, shop, fraction)
+        stories, reduced = await _orders(out, scene)
         books = [channel.books for channel in channels]
         async with scene.client("warehouse") as service:
             stock = await audit.ask(service)
-        found = audit.checks(stock, audit.loaded_nodes(shop.records()), books, drop, await scene.audit())
+        loaded = audit.loaded_nodes(shop.records()) + orders.on_hand(stories)
+        held = [*books, orders.books(stories)]
+        found = audit.checks(stock, loaded, held, drop, await scene.audit())
+        found.append(audit.orders_check(sum(story.lines for story in stories), reduced))
     _result(out, books, found)
     out.print(f"\nDone in {_since(started)}; seed {seed}.")
     if as_json:
-        print_json({"channels": [_figures(book) for book in books], "audit": found})
+        print_json(
+            {
+                "channels": [_figures(book) for book in books],
+                "orders": [{"story": story.title, "rows": story.rows} for story in stories],
+                "audit": found,
+            }
+        )
     return [check.says for check in found if not check.passed]
 
 
@@ -220,6 +235,53 @@ async def _drop(
     return pieces, orders * len(channels), sum(won)
 
 
+async def _orders(out: Console, scene: Stage) -> tuple[list[Story], list[tuple[str, str]]]:
+    """The channels' orders, a table per story; the stories, and what left the stock for them."""
+    from onhand.cli.demo import orders
+
+    out.print("\n[bold]5  Orders[/] of the channels, on ready-made workflows\n")
+    async with AsyncExitStack() as open_clients:
+        cast = orders.Cast(
+            *[
+                await open_clients.enter_async_context(scene.client(name))
+                for name in ("web", "pos", "marketplace", "warehouse", "office")
+            ]
+        )
+        stories = await orders.play(cast)
+        reduced = await orders.reductions(cast.office)
+    columns = (
+        Column("step", whole=True),
+        Column("result", whole=True),
+        Column("items"),
+        Column("inventory", number=True),
+        Column("reserved", number=True),
+    )
+    for story in stories:
+        out.print(f"{story.title}\n")
+        out.print(table(columns, _told(story)))
+        out.print()
+    wrong = [story.title for story in stories if story.left != story.wanted]
+    if wrong:
+        raise CommandFailed(Exit.VIOLATION, f"The orders went wrong: {', '.join(wrong)}.")
+    return stories, reduced
+
+
+def _told(story: Story) -> Iterator[Sequence[object]]:
+    """A line per group of items; what was done is said on the first."""
+    for row in story.rows:
+        said = textwrap.wrap(row.answer, ANSWER_WIDTH, break_long_words=False)
+        for says, answer, effect in zip_longest([row.says], said, row.effects):
+            if effect is None:
+                yield says, answer, "", "", ""
+            else:
+                (had, held), (has, holds) = effect.before, effect.after
+                yield says, answer, effect.items, _moved(had, has), _moved(held, holds)
+
+
+def _moved(before: int, after: int) -> str:
+    return str(after) if before == after else f"{before} → {after}"
+
+
 # The result --------------------------------------------------------------------------------------------------
 
 
@@ -243,7 +305,7 @@ def _cells(book: Books) -> list[object]:
 
 
 def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> None:
-    out.print("\n[bold]5  What happened[/] (times in milliseconds, seen by the channels)\n")
+    out.print("\n[bold]6  What happened[/] (times in milliseconds, seen by the channels)\n")
     columns = (
         Column("channel", whole=True),
         Column("requests", number=True),
@@ -256,6 +318,6 @@ def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> Non
     )
     out.print(table(columns, [_cells(book) for book in books]))
     out.print("\nA request is one call; the other counts are order lines (a bulk has many).")
-    out.print("\n[bold]6  The audit[/]\n")
+    out.print("\n[bold]7  The audit[/]\n")
     rows = [("[green]yes[/]" if check.passed else "[red]NO[/]", check.says, check.found) for check in found]
     out.print(table((Column(""), Column("must hold"), Column("found")), rows))
