@@ -139,7 +139,7 @@ async def _furnish(directory: Path) -> dict[str, str]:
         selling = (*DEFAULT_SCOPES, "order:read", "order:write")
         scopes: dict[str, tuple[str, ...]] = {
             **dict.fromkeys(CHANNELS, selling),
-            "warehouse": DEFAULT_SCOPES,
+            "warehouse": (*DEFAULT_SCOPES, "erp:write"),
             "office": (*selling, "config:write"),
         }
         return {

@@ -25,6 +25,10 @@ from onhand.service.workflow.saving import Saving
 from onhand.service.workflow.searching import Searching
 from onhand.service.workflow.stocks import Stocks
 from onhand.service.workflow.surroundings import Exchange, Gathering
+from onhand.service.workflow.task_reserve import TryReserve
+from onhand.service.workflow.task_resolve import ResolveOverReserved
+from onhand.service.workflow.task_runs import TaskRuns
+from onhand.service.workflow.tasks import RESOLVE, TRY_RESERVE, UPDATE_STATUS, Tasks, update_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class OrderDesk:
     workflow: Runs
     overdue: Overdue
     background: Background
+    tasks: Tasks
     configurations: Configurations
 
 
@@ -56,12 +61,26 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
     configurations = Configurations(documents, batcher)
     around = Gathering(environments, configurations, exchange)
     saving = Saving(documents, batcher, environments, clock, around)
-    carrying_out = CarryingOut(batcher, Stocks(reader, clock), Recalculating(documents, batcher))
+    stocks = Stocks(reader, clock)
+    carrying_out = CarryingOut(batcher, stocks, Recalculating(documents, batcher))
     leading = Leading(saving, batcher, clock, around, carrying_out, lease)
     background = Background()
     runs = Runs(saving, clock, around, leading, background)
     orders = Orders(saving, around, environments, Numbering(batcher), Adopting(reader, clock), runs)
     parts = OrderParts(orders, around)
+    overdue = Overdue(documents, environments, clock, leading, runs)
+    tasks = Tasks(
+        documents,
+        environments,
+        configurations,
+        TaskRuns(batcher, clock),
+        background,
+        {
+            UPDATE_STATUS: update_status(overdue),
+            TRY_RESERVE: TryReserve(documents, saving, around, stocks),
+            RESOLVE: ResolveOverReserved(documents, saving, around, stocks),
+        },
+    )
     return OrderDesk(
         orders=orders,
         parts=parts,
@@ -69,7 +88,8 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
         bulk=BulkOrders(orders, saving, environments),
         searching=Searching(documents, environments),
         workflow=runs,
-        overdue=Overdue(documents, environments, clock, leading, runs),
+        overdue=overdue,
         background=background,
+        tasks=tasks,
         configurations=configurations,
     )

@@ -167,6 +167,38 @@ class Runs:
         saved = await self._saving.save(environment_id, order_id, make, actor=actor)
         return saved if isinstance(saved, Refused) else await self.execute(environment_id, saved, actor)
 
+    async def enter_scheduled(
+        self, environment_id: str, order_id: str, actor: Actor
+    ) -> RunAnswer | Refused | None:
+        """Enter the status that an order was to enter by now; None when it is not, or not any more.
+
+        Whether it is due is asked in the change itself, so that of several instances one enters it. A status that
+        cannot be entered is taken off the order, which says why in its errors.
+        """
+        around = await self._around(environment_id, actor.user, actor.user_id)
+        begins = False
+
+        def make(stored: Stored, now: datetime) -> Change | Refused | None:
+            nonlocal begins
+            begins = False
+            order = stored.record.order
+            if order is None or not is_due(order, now):
+                return None
+            refusal = statuses.writable(order)
+            if refusal is not None:
+                return refusal
+            update = StatusUpdate(status=order.next_order_status or "")
+            begun = self.begin(around.workflows, order, update, now, actor)
+            if isinstance(begun, Refused):
+                return _given_up(order, begun, now)
+            begins = True
+            return Change(after=begun.order, entries=begun.entries, run=begun.run)
+
+        saved = await self._saving.save(environment_id, order_id, make, actor=actor)
+        if isinstance(saved, Refused):
+            return saved
+        return await self.execute(environment_id, saved, actor) if begins else None
+
     async def _failed(self, environment_id: str, order_id: str, actor: Actor, key: str, message: str) -> None:
         """Leave an entry in the order's errors."""
 
@@ -310,6 +342,30 @@ def _unscheduled(order: Order, status: str) -> Order:
     if order.next_order_status is None or not same(order.next_order_status, status):
         return order
     return msgspec.structs.replace(order, update_status_date=None, next_order_status=None)
+
+
+def is_due(order: Order, now: datetime) -> bool:
+    """Whether the order was to enter a status by now."""
+    return (
+        order.update_status_date is not None
+        and order.update_status_date <= now
+        and bool(order.next_order_status)
+    )
+
+
+def _given_up(order: Order, why: Refused, now: datetime) -> Change:
+    """The order without the schedule that leads nowhere."""
+    failure = EntityError(key=why.code.value, message=why.message, occurred=now)
+    after = msgspec.structs.replace(
+        order, update_status_date=None, next_order_status=None, errors=(*order.errors, failure)
+    )
+    entry = Entry(
+        message=f"Status {order.next_order_status} was not entered: {why.message}",
+        category=Category.ERROR,
+        operation=Operation.SCHEDULED_TASK,
+        is_error=True,
+    )
+    return Change(after=after, entries=(entry,))
 
 
 def _loop(run: Run) -> str:
