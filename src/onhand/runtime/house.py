@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import psycopg
@@ -230,6 +231,7 @@ def _build(settings: Settings, url: str, pool: Database, lines: Lines) -> House:
         environments=environments,
         clock=clock,
         exchange=rates,
+        lease=timedelta(seconds=settings.workflow_lease_seconds),
     )
     purchasing = Purchasing(documents, batcher)
     handing = Handing(orders.around, environments, purchasing, documents, batcher, orders.orders, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from onhand.ports import Clock, Documents, Reader
 from onhand.service.batcher import Batcher
@@ -13,7 +14,7 @@ from onhand.service.workflow.background import Background
 from onhand.service.workflow.bulk import BulkOrders
 from onhand.service.workflow.carrying_out import CarryingOut
 from onhand.service.workflow.configurations import Configurations
-from onhand.service.workflow.leading import Leading
+from onhand.service.workflow.leading import LEASE, Leading
 from onhand.service.workflow.numbering import Numbering
 from onhand.service.workflow.order_parts import OrderParts
 from onhand.service.workflow.order_returns import OrderReturns
@@ -56,6 +57,7 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
     environments: Environments,
     clock: Clock,
     exchange: Exchange,
+    lease: timedelta = LEASE,
 ) -> OrderDesk:
     """The services of orders over these parts. Nothing runs yet; `background.stop` ends what was started."""
     configurations = Configurations(documents, batcher)
@@ -63,7 +65,7 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
     saving = Saving(documents, batcher, environments, clock, around)
     stocks = Stocks(reader, clock)
     carrying_out = CarryingOut(batcher, stocks, Recalculating(documents, batcher))
-    leading = Leading(saving, batcher, clock, around, carrying_out)
+    leading = Leading(saving, batcher, clock, around, carrying_out, lease)
     background = Background()
     runs = Runs(saving, clock, around, leading, background)
     orders = Orders(saving, around, environments, Numbering(batcher), Adopting(reader, clock), runs)
