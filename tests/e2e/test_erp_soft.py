@@ -186,3 +186,19 @@ async def test_a_movement_that_was_posted_before_is_taken_back_when_the_erp_post
     await erp.sync()
     rows = await erp.tenant.rows({"organizationId": ["usmf"], "productId": ["D0002"]})
     assert (rows[0]["quantities"]["pos"]["sold"], rows[0]["quantities"]["fno"]["physicalinvent"]) == (0, -15)
+
+
+async def test_what_a_line_holds_is_never_left_behind(running: Running) -> None:
+    """Neither by another reservation nor by switching the feature off."""
+    erp = await contoso(running, softReservation=True)
+    await erp.stock(50)
+    await erp.line("L", 10)
+    assert (await ask(erp, "L")).status_code == 200
+    other = await erp.put("L", 10, inventoryServiceAutoOffset=True)
+    assert (other.status_code, other.json()["code"]) == (409, "illegal-move")
+    await erp.parameters(physicalOwner="erp", softReservation=False, blockLevel="block")
+    assert (await ask(erp, "L", "/revert", quantity=2)).status_code == 200
+    await erp.move("L", "reservedPhysical")
+    await erp.sync()
+    assert await erp.standing() == {"physical": 50, "hard": 10, "soft": 0, "available": 40}
+    assert await buckets(erp, "L") == {"offset": 8, "pendingToOffset": 2}

@@ -144,6 +144,11 @@ def _other_line(line: Line, asked: LineAsked) -> Rejected | None:
             Reason.INVALID_VALUE,
             f"Line {line.line_id!r} exists: its status changes by a move, not by sending the line again.",
         )
+    if asked.reservation.given and (line.soft.reserved or line.soft.requested):
+        return Rejected(
+            Reason.ILLEGAL_MOVE,
+            f"Line {line.line_id!r} was soft-reserved from the ERP: revert that before it names another reservation.",
+        )
     if line.reservation.external and (
         asked.quantity > line.quantity
         or asked.dimensions != line.dimensions
@@ -268,7 +273,7 @@ def _guard(recorder: Recorder, setting: Setting, quantity: int, to: Status) -> s
     level = line.block_level or setting.parameters.block_level
     if (
         to is Status.CANCELLED
-        or not recorder.managed
+        or not (setting.parameters.soft_reservation and recorder.managed)
         or RANK[to] < RANK[Status.RESERVED_ORDERED]
         or level == "ignore"
     ):

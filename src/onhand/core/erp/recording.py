@@ -56,8 +56,11 @@ class Recorder:
 
     @property
     def managed(self) -> bool:
-        """Whether the ERP itself soft-reserves the line."""
-        return self._parameters.soft_reservation and not self.line.reservation.given
+        """Whether the ERP itself soft-reserves the line, or did so before that was switched off."""
+        line = self.line
+        return not line.reservation.given and bool(
+            self._parameters.soft_reservation or line.soft.reserved or line.soft.requested
+        )
 
     @property
     def trigger(self) -> Status:

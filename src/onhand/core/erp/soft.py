@@ -37,7 +37,7 @@ def wanted(line: Line, asked: SoftAsked, setting: Setting) -> int | Rejected:
             Reason.EXTERNALLY_RESERVED,
             f"Line {line.line_id!r} was reserved in another system: reserve, revert and change it there.",
         )
-    if not setting.parameters.soft_reservation:
+    if not setting.parameters.soft_reservation and not (asked.revert and line.soft.reserved):
         return Rejected(
             Reason.RESERVATIONS_DISABLED,
             "Lines are not soft-reserved from the ERP here. Set the parameter softReservation to true.",
