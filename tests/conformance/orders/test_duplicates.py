@@ -165,3 +165,24 @@ async def test_66_a_second_worker_starts_after_the_claim_ran_out(shop: Shop, dat
     await shop.run()
     assert await shop.both(*FIVE) == dict.fromkeys(FIVE, (9, 0))
     assert len(await shop.transactions()) == 5
+
+
+async def test_steps_after_the_save_do_not_outlive_their_order(shop: Shop, database_url: str) -> None:
+    await shop.workflow(Step=[{"name": "ReduceInventory", "runAfterOrderIsSaved": True}])
+    await shop.given()
+    pool = await open_pool(database_url, connections_max=4)
+    try:
+        process = Process(pool, shop.running.clock)
+        await process.start()
+        process.store.commits_left, process.store.death = 2, Death.BEFORE_COMMIT  # what is after the save
+        await process.desk.parts.status("shop", "O1", StatusUpdate(status="Step"), TESTER, None)
+        await process.desk.background.drain()
+        assert process.store.dead
+        await process.stop()
+    finally:
+        await pool.close()
+    await shop.ok("DELETE", "orders/O1?permanently=true")
+    await shop.given(released("S1", line("L1", 3)))  # another order under the id
+    shop.running.clock.ahead_s += LEASE.total_seconds() + 1
+    await shop.running.services.orders.overdue.take_up()
+    assert await shop.levels() == (10, 0)

@@ -221,6 +221,7 @@ class _Writing:
                 order=None,
                 revision=record.revision + 1,
                 run=None,
+                later=(),  # an order that is made anew under the id has nothing to do with them
                 next_event=record.next_event + len(self._events),
             )
         order = msgspec.structs.replace(settled(record, change.after), modified=now)
