@@ -157,20 +157,23 @@ class Leading:
             raise LostOrderError
         raise Conflict(f"The order could not be saved: {refusal.message}")
 
-    async def after_save(self, environment_id: str, order_id: str, actor: Actor) -> None:
-        """Execute the runs that waited for the save, oldest first."""
+    async def after_save(self, environment_id: str, order_id: str, actor: Actor) -> Run | None:
+        """Execute the runs that waited for the save, oldest first; the last one that wants a status."""
+        wanting = None
         try:
             while True:
                 stored = await self._saving.stored(environment_id, order_id)
                 run = next(iter(stored.record.later), None)
                 if run is None or run.claimed_to > self._now():
-                    return
+                    return wanting
                 claim = new_id()
                 claimed = await self.claimed(environment_id, stored, run, claim)
                 if claimed is not None:
-                    await self.to_the_end(environment_id, claimed, run.id, claim, actor)
+                    ended = await self.to_the_end(environment_id, claimed, run.id, claim, actor)
+                    wanting = wanting if ended is None else running.wanting(ended[1]) or wanting
         except Fault as fault:
             log.warning("runafter_save_interrupted", order=order_id, fault=str(fault))
+            return wanting
 
     async def claimed(self, environment_id: str, stored: Stored, run: Run, claim: str) -> Stored | None:
         """The order with the run in our hands; None when somebody was faster."""
