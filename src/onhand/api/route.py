@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from onhand.api.exchange import Call, Reply
@@ -53,10 +53,11 @@ class Route:
     headers: tuple[str, ...] = ()
     """Names of request headers that matter."""
 
-    @property
-    def label(self) -> str:
-        """Name of the route in metrics."""
-        return f"{self.method} {self.path}"
+    label: str = field(init=False)
+    """Name of the route in metrics."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", f"{self.method} {self.path}")
 
     @property
     def reads_body(self) -> bool:

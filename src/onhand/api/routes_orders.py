@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from onhand.api.exchange import Json
 from onhand.api.orders import configuration as workflows
-from onhand.api.orders import events, lines, orders, rates, returns, shipments, wire
+from onhand.api.orders import events, lines, orders, rates, returns, shipments, tasks, wire
 from onhand.api.orders.answers import ResultPage
 from onhand.api.route import NATIVE, Handler, Route
 from onhand.core.orders.actions import CancelRequest, DryRunRequest, ManualStepRequest, ReverseRequest
@@ -22,6 +22,7 @@ from onhand.core.orders.model import Order, OrderLine, Shipment
 from onhand.core.orders.queries import EventQuery, OrderQuery, ReturnQuery
 from onhand.core.orders.requests import LinesUpdate, StatusUpdate
 from onhand.core.orders.returning import ReturnRequest, ReturnStatusRequest
+from onhand.core.orders.scheduling import TaskRun
 from onhand.steps.catalogue import Entry
 
 READ, STOCK, CONFIG = "onhand:read", "onhand:write", "config:write"
@@ -194,6 +195,11 @@ WORKFLOWS: Final[tuple[Route, ...]] = (
     _order("PUT", "scheduled-tasks", workflows.put_tasks, CONFIG, "Workflows",
            "Save all scheduled tasks; those that are not named go.", body=list[ScheduledTask],
            answer=workflows.SavedList, headers=_MATCH),
+    _order("POST", "scheduled-tasks/{id}/run", tasks.run, ORDER_WRITE, "Workflows",
+           "Run a scheduled task now; the answer comes when it has ended. 409 while a run is in progress.",
+           answer=TaskRun, untimed=True),
+    _order("GET", "scheduled-tasks/{id}/run", tasks.last_run, READ, "Workflows",
+           "Read how the last run of a scheduled task went, or the one in progress.", answer=TaskRun),
 )  # fmt: skip
 
 ORDER_ROUTES: Final[tuple[Route, ...]] = (*ORDERS, *RATES, *WORKFLOWS)

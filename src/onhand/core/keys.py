@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from urllib.parse import quote, unquote
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import msgspec
 
@@ -99,8 +99,13 @@ def reservation_id(product: ProductKey, cell: str, measure: tuple[str, str], *, 
     """
     source, name = measure
     text = f"{product.environment}|{product.organization}|{product.product}|{cell}|{source}.{name}"
-    made = uuid5(RESERVATIONS, text)
-    return str(made) if hyphens else made.hex
+    # Version 5 of RFC 9562, at a third of the cost of `uuid.uuid5`.
+    digest = hashlib.sha1(RESERVATIONS.bytes + text.encode(), usedforsecurity=False).digest()
+    number = int.from_bytes(digest[:16], "big") & ~(0xF000 << 64 | 0xC000 << 48) | 0x5000 << 64 | 0x8000 << 48
+    plain = f"{number:032x}"
+    if not hyphens:
+        return plain
+    return f"{plain[:8]}-{plain[8:12]}-{plain[12:16]}-{plain[16:20]}-{plain[20:]}"
 
 
 def hold_id(k: int, product_id: int, number: int) -> str:

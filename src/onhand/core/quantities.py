@@ -17,6 +17,9 @@ PLACES = 6
 MAX_UNITS = 1_000_000_000
 """Largest size of one posted quantity, in units."""
 
+_DIGITS = 9
+"""Every whole number of so many digits is within `MAX_UNITS`."""
+
 _EXACT = Context(prec=40, traps=[Inexact, InvalidOperation, Overflow])
 """Arithmetic that refuses to round; independent of the caller's decimal context."""
 
@@ -55,6 +58,12 @@ def parse(value: Decimal | int | str) -> int:
 
 
 def _scale(value: Decimal) -> int:
+    if (
+        value.is_finite() and value.adjusted() < _DIGITS
+    ):  # whole numbers, which most are, at a third of the cost
+        units = int(value)
+        if units == value:
+            return units * SCALE
     if not value.is_finite():
         raise QuantityError(f"{value} is not a quantity: NaN and Infinity are refused.")
     if value.copy_abs() > MAX_UNITS:  # not abs(): that rounds to the caller's context, and may overflow

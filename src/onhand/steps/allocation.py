@@ -11,6 +11,7 @@ import msgspec
 from onhand.core.orders.lines import with_shipments
 from onhand.core.orders.model import Order, OrderLine, Shipment
 from onhand.core.orders.moves import ZERO, ItemRef
+from onhand.core.orders.promising import levels
 from onhand.steps import scope
 from onhand.steps.contract import (
     Case,
@@ -26,7 +27,7 @@ from onhand.steps.contract import (
     success,
 )
 from onhand.steps.moving import at_warehouse, candidates, has_role, is_movable, relocations
-from onhand.steps.promises import Promises, levels
+from onhand.steps.promises import Promises
 
 ROLES: Final = "storeRoles"
 

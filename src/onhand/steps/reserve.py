@@ -12,6 +12,7 @@ import msgspec
 from onhand.core.orders.lines import with_lines
 from onhand.core.orders.model import Order, OrderLine, Shipment
 from onhand.core.orders.moves import ZERO, ItemRef, Move, Relocate, Reserve
+from onhand.core.orders.promising import levels
 from onhand.core.orders.statuses import is_completed
 from onhand.steps import scope
 from onhand.steps.contract import (
@@ -27,7 +28,7 @@ from onhand.steps.contract import (
     success,
 )
 from onhand.steps.moving import marked
-from onhand.steps.promises import Promises, levels
+from onhand.steps.promises import Promises
 
 # IncreaseReservedInventory -----------------------------------------------------------------------------------
 

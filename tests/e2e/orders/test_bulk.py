@@ -62,6 +62,14 @@ async def test_upsert_runs_workflows_when_asked(desk: Desk) -> None:
     assert await desk.levels() == (10, 2)
 
 
+async def test_an_upsert_of_a_stale_version_is_refused_an_import_is_not(desk: Desk) -> None:
+    made = await desk.create("O1", **PLAIN)
+    await desk.ok("PATCH", "orders/O1", {"note": "x"})
+    stale = order("O1", versionId=made["versionId"], **PLAIN)
+    assert await bulk(desk, "mode=upsert", stale) == [("O1", 412, "VersionConflict")]
+    assert await bulk(desk, "mode=import", stale) == [("O1", 200, "")]
+
+
 async def test_goods_leave_once_however_often_an_order_is_imported(desk: Desk) -> None:
     body = order("O1", shipment("S1", line("L1", 2), status="Released"), status="Ship")
     for _ in range(2):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -66,6 +67,15 @@ async def test_a_repeated_creation_is_answered_like_the_first(desk: Desk) -> Non
     assert "another body" in detail
     other = await desk.send("POST", "orders", body, Idempotency_Key="k2")
     assert other.json()["id"] != first.json()["id"]
+
+
+async def test_a_creation_that_is_sent_twice_at_once_makes_one_order(desk: Desk) -> None:
+    body = order(None, shipment("S1", line("L1", 1)))
+    sent = [desk.send("POST", "orders", body, Idempotency_Key="k1") for _ in range(4)]
+    answers = await asyncio.gather(*sent)
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert await desk.levels() == (10, 1)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 
 from onhand.core import configuration, dimensions, grouping, keys, plain, presets
+from onhand.core.erp import targets
 from onhand.core.rules import Switches
 
 MEGABYTES = 100
@@ -20,6 +21,7 @@ def test_all_caches_together_stay_small():
     try:
         for number in range(SPELLINGS):
             product = keys.product_key(1, "usmf", f"product-{number:07d}")
+            assert targets.subject(rules, "USMF", f"Product-{number:07d}").key == product
             if number % 4:  # the others keep fewer entries
                 continue
             given = {"siteId": "site1", "locationId": f"loc{number % 50}", "styleId": f"Style {number}"}

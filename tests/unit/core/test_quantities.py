@@ -24,6 +24,8 @@ from onhand.core.quantities import MAX_UNITS, SCALE, QuantityError
         (Decimal("2.50"), 2_500_000),
         (Decimal("1.0000000000000000000000000000000000000000000"), 1_000_000),
         (Decimal("1E+2"), 100_000_000),
+        (Decimal(999_999_999), 999_999_999_000_000),
+        (Decimal("1E+9"), 1_000_000_000_000_000),
         (Decimal("-0"), 0),
         (MAX_UNITS, MAX_UNITS * SCALE),
         (-MAX_UNITS, -MAX_UNITS * SCALE),

@@ -32,6 +32,7 @@ CODES: Final[dict[Code, tuple[int, str]]] = {
     Code.DUPLICATE_ID: (409, "The id exists already"),
     Code.VERSION_CONFLICT: (412, "Somebody else changed it"),
     Code.ITEM_RESERVED: (409, "The item has open reservations"),
+    Code.TASK_RUNNING: (409, "The task runs already"),
 }
 """Status and title of each code; a test holds that all are here."""
 

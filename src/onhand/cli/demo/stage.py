@@ -18,6 +18,7 @@ import msgspec
 from onhand.cli.exits import CommandFailed, Exit
 from onhand.client import AsyncClient, ClientSecret
 from onhand.runtime import visited
+from onhand.service.access import DEFAULT_SCOPES
 from onhand.service.auditor import AuditReport
 from onhand.settings import Settings
 
@@ -102,7 +103,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
-    """A fresh database with two environments and four clients, and the service on a free port."""
+    """A fresh database with two environments and five clients, and the service on a free port."""
     with _directory() as directory:
         scene = Stage(directory, await _furnish(directory))
         await asyncio.to_thread(scene.start)
@@ -135,9 +136,15 @@ async def _furnish(directory: Path) -> dict[str, str]:
     async with visited(_settings(directory), _silent) as house:
         await house.environments.create(RETAIL, "standalone", "demo")
         await house.environments.create(CONTOSO, "default-2023", "demo")
+        selling = (*DEFAULT_SCOPES, "order:read", "order:write")
+        scopes: dict[str, tuple[str, ...]] = {
+            **dict.fromkeys(CHANNELS, selling),
+            "warehouse": (*DEFAULT_SCOPES, "erp:write"),
+            "office": (*selling, "config:write"),
+        }
         return {
-            client: await house.access.create_client(client, (RETAIL, CONTOSO))
-            for client in (*CHANNELS, "warehouse")
+            client: await house.access.create_client(client, (RETAIL, CONTOSO), allowed)
+            for client, allowed in scopes.items()
         }
 
 

@@ -7,7 +7,7 @@ offset and both nodes are shown.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -51,9 +51,30 @@ class Mismatch(NamedTuple):
     reserved_node: str = ""
 
 
+_REMEMBERED: Final = 50_000
+"""Products whose names were read before; beyond it all are read afresh."""
+_NAMES_MAX: Final = 100
+"""Characters of names that are remembered."""
+_subjects: dict[tuple[int, str, str, str], Subject] = {}
+
+
 def subject(rules: Rules, organization: str, product: str) -> Subject | Rejected:
-    """The product of these names."""
-    organization, product = organization.strip(), product.strip()
+    """The product of these names. What is refused is never remembered: it may be of any size."""
+    given = (rules.environment, rules.switches.value_case, organization, product)
+    known = _subjects.get(given)
+    if known is None:
+        read = _subject(rules, organization.strip(), product.strip())
+        if isinstance(read, Rejected):
+            return read
+        if len(organization) + len(product) > _NAMES_MAX:
+            return read
+        if len(_subjects) >= _REMEMBERED:
+            _subjects.clear()
+        known = _subjects[given] = read
+    return known
+
+
+def _subject(rules: Rules, organization: str, product: str) -> Subject | Rejected:
     for field, value in (("organizationId", organization), ("productId", product)):
         if not value:
             return Rejected(Reason.INVALID_VALUE, f"{field} is missing.")

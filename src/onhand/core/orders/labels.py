@@ -15,12 +15,18 @@ from onhand.core.orders.configuration import folded, same
 from onhand.core.orders.model import DELETED, SHIPPED, Order, OrderLine, ReturnForm, Shipment
 from onhand.core.orders.moves import ZERO, LineRef
 from onhand.core.orders.record import OrderRecord
+from onhand.core.orders.shortage import lacking
 
 LABEL_MAX: Final = 300
 """Characters of a label; an entry of an index has no room for much longer ones."""
 LIVE: Final = "live=yes"
 """On every order that is not deleted."""
 HAS_RETURNS: Final = "returns=yes"
+SHORT: Final = "short=yes"
+"""On an open order of which a line lacks stock."""
+OPEN: Final = "open=yes"
+SCHEDULED: Final = "scheduled=yes"
+"""On an order that enters a status by itself at some time."""
 
 
 def label(name: str, value: str) -> str:
@@ -74,6 +80,20 @@ def _of_order(record: OrderRecord, order: Order, *, is_open: bool) -> Iterator[s
             yield from _unbacked(record, shipment)
     yield from (label("sku", line.code) for line in order.order_form.unassigned if line.code)
     yield from _purchased(order)
+    if order.update_status_date is not None and order.next_order_status:
+        yield SCHEDULED
+    if is_open and any(_lacks(record, shipment) for shipment in order.shipments):
+        yield SHORT
+
+
+def _lacks(record: OrderRecord, shipment: Shipment) -> bool:
+    """Whether a line of the shipment could be reserved further."""
+    if shipment.completed is not None or same(shipment.status, SHIPPED):
+        return False
+    return any(
+        lacking(line, record.row(LineRef(shipment.shipment_id, line.line_item_id))) > ZERO
+        for line in shipment.line_items
+    )
 
 
 def _purchased(order: Order) -> Iterator[str]:

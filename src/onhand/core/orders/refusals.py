@@ -25,6 +25,7 @@ class Code(enum.StrEnum):
     DUPLICATE_ID = "DuplicateId"
     VERSION_CONFLICT = "VersionConflict"
     ITEM_RESERVED = "ItemReserved"
+    TASK_RUNNING = "TaskRunning"
 
 
 class Refused(msgspec.Struct, frozen=True):

@@ -73,8 +73,16 @@ class BulkOrders:
         if mode != "add":
             stored = await self._saving.stored(environment_id, order.id)
             if stored.record.order is not None:
+                # What is imported may have a version of another system.
+                expected = order.version_id if mode == "upsert" else None
                 replaced = await self._orders.put(
-                    environment_id, order.id, order, actor, runs=runs, imported=mode == "import"
+                    environment_id,
+                    order.id,
+                    order,
+                    actor,
+                    runs=runs,
+                    imported=mode == "import",
+                    expected=expected,
                 )
                 if isinstance(replaced, Refused):
                     return BulkResult(order.id, replaced)

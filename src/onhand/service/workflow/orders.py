@@ -87,11 +87,21 @@ class Orders:
         rules = await self._environments.current(environment_id)
         order = await self.named(rules, order, mark)
         if mark is not None:
-            found = await self._saving.stored(environment_id, order.id)
-            if found.record.made_by.startswith(f"{mark.key}\x1f"):
-                return _replayed(found, mark)
+            before = await self._answered(environment_id, order.id, mark)
+            if before is not None:
+                return before
         done = await self.create_named(environment_id, order, actor, mark, runs=True)
-        return done if isinstance(done, Refused) else Created(done.order)
+        if not isinstance(done, Refused):
+            return Created(done.order)
+        if mark is not None and done.code in (Code.DUPLICATE_ID, Code.ORDER_LOCKED):
+            # The same request was sent twice at once, and the other one was faster.
+            return await self._answered(environment_id, order.id, mark) or done
+        return done
+
+    async def _answered(self, environment_id: str, order_id: str, mark: Mark) -> Created | Refused | None:
+        """What the request with this key got; None when it has made nothing."""
+        found = await self._saving.stored(environment_id, order_id)
+        return _replayed(found, mark) if found.record.made_by.startswith(f"{mark.key}\x1f") else None
 
     async def create_pos(
         self, environment_id: str, order: Order, actor: Actor, mark: Mark | None = None

@@ -6,6 +6,7 @@ being the only one.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Final
 
@@ -14,14 +15,14 @@ import structlog
 from onhand.core.orders import events
 from onhand.core.orders.applying import Stored
 from onhand.core.orders.events import Actor
+from onhand.core.orders.labels import SCHEDULED
 from onhand.core.orders.model import Order
 from onhand.core.orders.refusals import Code, Refused
-from onhand.core.orders.requests import StatusUpdate
 from onhand.ports import Clock, Documents
 from onhand.service.environments import Environments
 from onhand.service.faults import Fault
 from onhand.service.workflow.leading import Leading, new_id
-from onhand.service.workflow.runs import Runs
+from onhand.service.workflow.runs import Runs, is_due
 from onhand.service.workflow.searching import ORDER, read_record
 
 log = structlog.get_logger("onhand.workflow")
@@ -72,19 +73,43 @@ class Overdue:
             claimed = await self._leading.claimed(environment_id, stored, record.following, new_id())
             if claimed is not None:
                 await self._runs.follow(environment_id, stored.key.id, record.following, CLOCK)
-        elif record.run is None and record.order is not None:
-            await self._scheduled(environment_id, record.order, now)
+        elif record.run is None and record.order is not None and is_due(record.order, now):
+            await self._scheduled(environment_id, record.order)
 
-    async def _scheduled(self, environment_id: str, order: Order, now: datetime) -> None:
-        """Enter the status that the order was to enter by now."""
-        if order.update_status_date is None or order.update_status_date > now or not order.next_order_status:
-            return
-        update = StatusUpdate(status=order.next_order_status)
-        answer = await self._runs.enter(environment_id, order.id, update, CLOCK, None)
+    async def scheduled(self, environment_id: str, beat: Callable[[], Awaitable[None]]) -> int:
+        """Enter the statuses that orders of an environment were to enter by now; how many were entered.
+
+        `beat` is called now and then.
+
+        Raises:
+            Fault: the store; what was entered stays entered.
+        """
+        rules = await self._environments.current(environment_id)
+        after, entered = None, 0
+        while True:
+            page = await self._documents.find(
+                rules.environment, ORDER, [SCHEDULED], after=after, limit=OVERDUE, oldest_first=True
+            )
+            for row in page.rows:
+                order = read_record(row.body).order
+                if order is not None and is_due(order, self._now()):
+                    entered += await self._scheduled(environment_id, order)
+            await beat()
+            after = page.next
+            if after is None:
+                return entered
+
+    async def _scheduled(self, environment_id: str, order: Order) -> bool:
+        """Enter the status that the order was to enter by now; whether it was entered."""
+        answer = await self._runs.enter_scheduled(environment_id, order.id, CLOCK)
         if isinstance(answer, Refused) and answer.code is not Code.ORDER_LOCKED:
             log.warning(
-                "scheduled_status_refused", order=order.id, status=update.status, reason=answer.message
+                "scheduled_status_refused",
+                order=order.id,
+                status=order.next_order_status,
+                reason=answer.message,
             )
+        return answer is not None and not isinstance(answer, Refused)
 
     def _now(self) -> datetime:
         return events.moment(self._clock.now_us())

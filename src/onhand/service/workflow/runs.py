@@ -27,10 +27,10 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from onhand.core.orders import events, running, statuses
+from onhand.core.orders import events, returning, running, statuses
 from onhand.core.orders.actions import DryRunRequest, ManualStepRequest
 from onhand.core.orders.applying import Stored
-from onhand.core.orders.configuration import Workflows, WorkflowStep, same
+from onhand.core.orders.configuration import OrderType, Workflows, WorkflowStep, same
 from onhand.core.orders.events import Actor, Category, Entry, Operation
 from onhand.core.orders.model import EntityError, Order
 from onhand.core.orders.record import OrderRecord, Run
@@ -40,7 +40,7 @@ from onhand.ports import Clock
 from onhand.service.faults import Fault, InvariantViolation
 from onhand.service.workflow.background import Background
 from onhand.service.workflow.engine import Begun, RunAnswer
-from onhand.service.workflow.leading import LEASE, Leading, new_id
+from onhand.service.workflow.leading import Leading, new_id
 from onhand.service.workflow.saving import Around, Change, Saving
 from onhand.service.workflow.searching import shown
 
@@ -78,15 +78,7 @@ class Runs:
         kind = statuses.resolve(workflows, order_type or order.order_type)
         if isinstance(kind, Refused):
             return kind
-        entered = statuses.enter(
-            order,
-            kind,
-            update.status,
-            now,
-            info=update.shipment_info,
-            log=workflows.settings.use_order_status_log,
-            enforced=enforced,
-        )
+        entered = _entered(workflows, order, kind, update, now, enforced=enforced)
         if isinstance(entered, Refused):
             return entered
         run = None
@@ -99,7 +91,7 @@ class Runs:
                 status=entered.status.name,
                 now=now,
                 claim=new_id(),
-                until=now + LEASE,
+                until=now + self._leading.lease,
                 shipment_id=entered.shipment_id,
                 return_id=update.return_id,
                 user_id=update.user_id or actor.user_id,
@@ -112,7 +104,7 @@ class Runs:
             previous_status=entered.previous,
             shipment_id=entered.shipment_id or "",
         )
-        return Begun(order=_unscheduled(entered.order, entered.status.name), run=run, entries=(entry,))
+        return Begun(order=entered.order, run=run, entries=(entry,))
 
     async def execute(self, environment_id: str, stored: Stored, actor: Actor) -> RunAnswer:
         """Execute the run that the stored order is in, and those of the statuses that it triggers.
@@ -200,6 +192,38 @@ class Runs:
         saved = await self._saving.save(environment_id, order_id, make, actor=actor)
         return saved if isinstance(saved, Refused) else await self.execute(environment_id, saved, actor)
 
+    async def enter_scheduled(
+        self, environment_id: str, order_id: str, actor: Actor
+    ) -> RunAnswer | Refused | None:
+        """Enter the status that an order was to enter by now; None when it is not, or not any more.
+
+        Whether it is due is asked in the change itself, so that of several instances one enters it. A status that
+        cannot be entered is taken off the order, which says why in its errors.
+        """
+        around = await self._around(environment_id, actor.user, actor.user_id)
+        begins = False
+
+        def make(stored: Stored, now: datetime) -> Change | Refused | None:
+            nonlocal begins
+            begins = False
+            order = stored.record.order
+            if order is None or not is_due(order, now):
+                return None
+            refusal = statuses.writable(order)
+            if refusal is not None:
+                return refusal
+            update = StatusUpdate(status=order.next_order_status or "")
+            begun = self.begin(around.workflows, order, update, now, actor)
+            if isinstance(begun, Refused):
+                return _given_up(order, begun, now)
+            begins = True
+            return Change(after=begun.order, entries=begun.entries, run=begun.run)
+
+        saved = await self._saving.save(environment_id, order_id, make, actor=actor)
+        if isinstance(saved, Refused):
+            return saved
+        return await self.execute(environment_id, saved, actor) if begins else None
+
     async def _failed(self, environment_id: str, order_id: str, actor: Actor, key: str, message: str) -> None:
         """Leave an entry in the order's errors."""
 
@@ -246,7 +270,7 @@ class Runs:
                 status=order.status,
                 now=now,
                 claim=new_id(),
-                until=now + LEASE,
+                until=now + self._leading.lease,
                 shipment_id=request.shipment_id,
                 user_id=request.user_id or actor.user_id,
             )
@@ -311,11 +335,62 @@ def _manual(workflows: Workflows, step: str) -> WorkflowStep | Refused:
     return Refused(Code.NOT_FOUND, f"There is no manual step {step!r}. There are: {known}.")
 
 
+def _entered(  # noqa: PLR0913 - what a status change consists of
+    workflows: Workflows,
+    order: Order,
+    kind: OrderType,
+    update: StatusUpdate,
+    now: datetime,
+    *,
+    enforced: bool,
+) -> statuses.Entered | Refused:
+    """The order after it, a shipment or, where there is a return workflow, a return of it has entered the status."""
+    returns = workflows.settings.return_settings
+    if update.return_id is not None and returns.return_statuses:
+        return returning.entered(order, returns, update.return_id, update.status, now)
+    entered = statuses.enter(
+        order,
+        kind,
+        update.status,
+        now,
+        info=update.shipment_info,
+        log=workflows.settings.use_order_status_log,
+        enforced=enforced,
+    )
+    if isinstance(entered, Refused):
+        return entered
+    return msgspec.structs.replace(entered, order=_unscheduled(entered.order, entered.status.name))
+
+
 def _unscheduled(order: Order, status: str) -> Order:
     """The order without its schedule when the status is the one that it waited for."""
     if order.next_order_status is None or not same(order.next_order_status, status):
         return order
     return msgspec.structs.replace(order, update_status_date=None, next_order_status=None)
+
+
+def is_due(order: Order, now: datetime) -> bool:
+    """Whether the order was to enter a status by now."""
+    return (
+        order.update_status_date is not None
+        and order.update_status_date <= now
+        and bool(order.next_order_status)
+    )
+
+
+def _given_up(order: Order, why: Refused, now: datetime) -> Change:
+    """The order without the schedule that leads nowhere."""
+    failure = EntityError(key=why.code.value, message=why.message, occurred=now)
+    after = msgspec.structs.replace(
+        order, update_status_date=None, next_order_status=None, errors=(*order.errors, failure)
+    )
+    entry = Entry(
+        message=f"Status {order.next_order_status} was not entered: {why.message}",
+        category=Category.ERROR,
+        operation=Operation.SCHEDULED_TASK,
+        is_error=True,
+    )
+    return Change(after=after, entries=(entry,))
 
 
 def _loop(run: Run) -> str:

@@ -40,7 +40,38 @@ def test_an_order_is_labelled_by_what_people_search_for() -> None:
         "shipmentstatus=released",
         "warehouse=wh1",
         "sku=a 1",
+        "short=yes",
     }
+
+
+@pytest.mark.parametrize(
+    ("more", "reserved"),
+    [
+        ({}, 2),
+        ({"canceledQuantity": 2}, 0),
+        ({"reservedInventoryQuantity": 1}, 0),
+        ({"isVirtualProduct": True}, 0),
+        ({"isBundle": True}, 0),
+        ({"isAwaitingPurchaseOrder": True}, 0),
+        ({"forcedReservation": True}, 0),
+    ],
+)
+def test_an_order_that_lacks_nothing_is_not_short(more, reserved) -> None:
+    one = order(shipment("S1", line("L1", 2, **more)))
+    rows = (row(reserved=reserved),) if reserved else ()
+    assert "short=yes" not in labels_of(one, *rows)
+    assert "short=yes" in labels_of(order(shipment("S1", line("L1", 2))), row(reserved=1))
+
+
+@pytest.mark.parametrize("shipped", [{"status": "Shipped"}, {"completed": "2026-01-01T00:00:00Z"}])
+def test_an_order_that_has_left_is_not_short(shipped) -> None:
+    assert "short=yes" not in labels_of(order(shipment("S1", line(), **shipped)))
+
+
+def test_an_order_with_a_status_to_enter_is_found_by_it() -> None:
+    one = order(updateStatusDate="2026-01-01T00:00:00Z", nextOrderStatus="Completed")
+    assert "scheduled=yes" in labels_of(one)
+    assert "scheduled=yes" not in labels_of(order(updateStatusDate="2026-01-01T00:00:00Z"))
 
 
 @pytest.mark.parametrize(
