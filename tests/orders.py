@@ -30,7 +30,7 @@ from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.pool import Database
 from onhand.storage.postgres.reader import PostgresReader
-from onhand.storage.postgres.store import PostgresStore, lines_for
+from onhand.storage.postgres.store import PostgresStore, PostgresUnit, lines_for
 from onhand.telemetry import Metrics
 
 TESTER = Actor(user="tests")
@@ -86,10 +86,17 @@ class MortalUnit:
 class Process:
     """One process of the service."""
 
-    def __init__(self, pool: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        pool: Database,
+        clock: Clock,
+        *,
+        unit: type[PostgresUnit] = PostgresUnit,
+        refresh_seconds: float = 0.0,
+    ) -> None:
         self._lines = lines_for(pool._connect_args[0])  # the same database
-        self.store = MortalStore(PostgresStore(self._lines))
-        self.environments = Environments(PostgresCatalogue(pool), refresh_seconds=0.0)
+        self.store = MortalStore(PostgresStore(self._lines, unit))
+        self.environments = Environments(PostgresCatalogue(pool), refresh_seconds=refresh_seconds)
         self.documents = PostgresDocuments(pool)
         self.reader = PostgresReader(pool)
         self.batcher = Batcher(
