@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from onhand.core.orders import presets
-from onhand.core.orders.configuration import OrderType
 from onhand.core.orders.requests import StatusUpdate
 from onhand.core.outcomes import Accepted
 from onhand.service.workflow.orders import Created
