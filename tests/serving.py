@@ -168,7 +168,7 @@ async def serving(
         clock=clock,
         exchange=rates,
     )
-    around = Gathering(environments, orders.configurations, rates)
+    around = Gathering(documents, environments, orders.configurations, rates)
     purchasing = Purchasing(documents, batcher)
     handing = Handing(around, environments, purchasing, documents, batcher, orders.orders, clock)
 

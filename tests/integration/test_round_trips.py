@@ -19,7 +19,7 @@ from tests.orders import TESTER, Process, an_order, configure, configured
 from tests.serving import MovableClock
 from tests.shop import change
 
-A_REQUEST = 11
+A_REQUEST = 8
 """Round trips of the status update and its run, whatever is in the order."""
 A_SHIPMENT = 2
 """Round trips that each shipment of the run adds, however many lines it has."""

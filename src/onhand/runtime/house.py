@@ -234,7 +234,7 @@ def _build(settings: Settings, url: str, pool: Database, lines: Lines) -> House:
         exchange=rates,
         lease=timedelta(seconds=settings.workflow_lease_seconds),
     )
-    around = Gathering(environments, orders.configurations, rates)
+    around = Gathering(documents, environments, orders.configurations, rates)
     purchasing = Purchasing(documents, batcher)
     handing = Handing(around, environments, purchasing, documents, batcher, orders.orders, clock)
     return House(
