@@ -1,4 +1,7 @@
-"""What entering a status costs: round trips to PostgreSQL, counted at the connections (docs/ARCHITECTURE.md)."""
+"""What entering a status costs: round trips to PostgreSQL, counted at the connections (docs/ARCHITECTURE.md).
+
+The parameters of the ERP are left out: they are read once a second, whatever is asked meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +78,9 @@ async def counted(database_url: str) -> AsyncIterator[Counted]:
 
     pool = await open_pool(database_url, connections_min=1, connections_max=1)
     connection = await pool.acquire()
-    connection.add_query_logger(lambda record: sent.append(record.query))
+    connection.add_query_logger(
+        lambda record: None if "erp-parameters" in repr(record.args) else sent.append(record.query)
+    )
     await pool.release(connection)
     process = Process(pool, MovableClock(), unit=CountingUnit, refresh_seconds=3_600.0)
     await process.start()

@@ -8,6 +8,7 @@ from datetime import timedelta
 from onhand.ports import Clock, Documents, Reader
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.parameters import ErpParameters
 from onhand.service.workflow.adopting import Adopting
 from onhand.service.workflow.background import Background
 from onhand.service.workflow.bulk import BulkOrders
@@ -45,6 +46,7 @@ class OrderDesk:
     background: Background
     tasks: Tasks
     configurations: Configurations
+    around: Gathering
 
 
 def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
@@ -59,7 +61,7 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
 ) -> OrderDesk:
     """The services of orders over these parts. Nothing runs yet; `background.stop` ends what was started."""
     configurations = Configurations(documents, batcher)
-    around = Gathering(documents, environments, configurations, exchange)
+    around = Gathering(documents, environments, configurations, exchange, ErpParameters(documents, batcher))
     saving = Saving(documents, batcher, environments, clock, around)
     stocks = Stocks(reader, clock)
     carrying_out = CarryingOut(batcher, stocks, Recalculating(documents, batcher))
@@ -92,4 +94,5 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
         background=background,
         tasks=tasks,
         configurations=configurations,
+        around=around,
     )

@@ -11,6 +11,7 @@ from onhand.core.orders.exchange import head_key
 from onhand.core.orders.working import Surroundings
 from onhand.ports import Documents
 from onhand.service.environments import Environments
+from onhand.service.erp.parameters import ErpParameters
 from onhand.service.workflow.configurations import Configurations, stamp_key
 from onhand.service.workflow.stocks import measures_of
 
@@ -31,9 +32,11 @@ class Gathering:
         environments: Environments,
         configurations: Configurations,
         exchange: Exchange,
+        erp: ErpParameters,
     ) -> None:
         self._documents = documents
         self._environments = environments
+        self._erp = erp
         self._configurations = configurations
         self._exchange = exchange
 
@@ -55,6 +58,7 @@ class Gathering:
             provider=provider_of(settings.value_provider, currency, rates),
             rates=rates,
             default_currency=currency,
+            erp=await self._erp.of(rules),
             caller=caller,
             user_id=user_id,
         )
