@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from onhand.ports import Clock, Documents, Reader
+from onhand.ports import Clock, Documents, Outside, Reader
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.workflow.adopting import Adopting
@@ -54,13 +54,14 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
     environments: Environments,
     clock: Clock,
     exchange: Exchange,
+    outside: Outside,
 ) -> OrderDesk:
     """The services of orders over these parts. Nothing runs yet; `background.stop` ends what was started."""
     configurations = Configurations(documents, batcher)
     around = Gathering(environments, configurations, exchange)
     saving = Saving(documents, batcher, environments, clock, around)
     stocks = Stocks(reader, clock)
-    carrying_out = CarryingOut(batcher, stocks, Recalculating(documents, batcher))
+    carrying_out = CarryingOut(batcher, stocks, Recalculating(documents, batcher), outside)
     leading = Leading(saving, batcher, clock, around, carrying_out)
     background = Background()
     runs = Runs(saving, clock, around, leading, background)
