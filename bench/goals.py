@@ -105,6 +105,18 @@ TARGETS: Mapping[str, Sequence[Target]] = {
             "import_s", "import of 1 million on-hand records by bulk posts", 60, None, ceiling=True, unit="s"
         ),
     ),
+    "P12": (
+        Target(
+            "erp_sync_s",
+            "100,000 order lines of an ERP through one synchronisation",
+            60,
+            None,
+            ceiling=True,
+            unit="s",
+        ),
+        Target("erp_mb", "server's memory meanwhile", 400, None, ceiling=True, unit="MB"),
+        Target("erp_wrong", "lines not offset exactly once", 0, 0, ceiling=True, unit=""),
+    ),
     "memory": (
         Target(
             "server_mb",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from bench import ledger_copy
 from bench.cluster import binaries
 from bench.engine import Drive, Driven
+from bench.erp_lines import erp_lines
 from bench.floor import Floor
 from bench.machine import fdatasync_us, resident_mb
 from bench.onhand_system import ENVIRONMENT, Onhand
@@ -312,5 +313,6 @@ PHASES: Sequence[tuple[set[str], Callable[..., object]]] = (
     ({"memory"}, memory),
     ({"P9"}, queries),
     ({"P11"}, imports),
+    ({"P12"}, erp_lines),
     ({"P8"}, growth),
 )

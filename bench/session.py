@@ -35,6 +35,7 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     """P10: pieces of each; ten times as many are asked for."""
     kills: int = 3
     imports: int = 1_000_000
+    erp_lines: int = 100_000
     growth_records: int = 10_000_000
     growth_movements: int = 100_000_000
 
@@ -49,6 +50,7 @@ QUICK = Scale(
     scarce_skus=50,
     scarce_pieces=100,
     imports=50_000,
+    erp_lines=10_000,
     growth_records=100_000,
     growth_movements=1_000_000,
 )

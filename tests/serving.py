@@ -229,6 +229,7 @@ async def serving(
     finally:
         await server.shutdown(sockets=[listener])
         await jobs.stop()
+        await services.erp.consistency.stop()
         await services.orders.background.stop()
         await batcher.stop()
         await lines.close()

@@ -163,6 +163,22 @@ class MovementRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class RecentMovement(msgspec.Struct, frozen=True, kw_only=True):
+    """A ledger row as a comparison reads it."""
+
+    product: ProductKey
+    sequence: int
+    at: int
+    """Microseconds since 1970."""
+    position: str
+    """Position key."""
+    measure: int
+    delta: int
+    level: int
+    command_id: str
+    caller: str
+
+
 class RefusalRow(msgspec.Struct, frozen=True, kw_only=True):
     """A recorded refusal."""
 
@@ -242,6 +258,11 @@ class Reader(Protocol):
         self, product: ProductKey, position: str | None, measure: int | None, after: str | None, limit: int
     ) -> Page:
         """Ledger rows of one product, newest first."""
+
+    async def recent_movements(
+        self, products: Sequence[ProductKey], measures: Sequence[int], since: datetime, limit: int
+    ) -> list[RecentMovement]:
+        """The newest ledger rows of each product since a time, at most `limit` of each, oldest first."""
 
     async def refusals(self, environment: int, since: datetime, after: str | None, limit: int) -> Page:
         """Refusals, newest first."""

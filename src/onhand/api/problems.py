@@ -114,7 +114,9 @@ REFUSALS: Final[dict[Reason, tuple[int, str]]] = {
     Reason.SEQUENCE_GAP: (409, "Earlier messages of the source are missing"),
     Reason.EXTERNALLY_RESERVED: (409, "The line was reserved in another system"),
     Reason.SOFT_RESERVATION_MISSING: (409, "The line has no soft reservation"),
-    Reason.LIMIT_REACHED: (422, "The line has too many parts"),
+    Reason.LIMIT_REACHED: (422, "A limit is reached"),
+    Reason.UNKNOWN_CHECK: (404, "The consistency check does not exist"),
+    Reason.CHECK_NOT_READY: (409, "The consistency check is not that far, or further"),
 }
 """Status and title on the native surface; a test holds that each reason is here."""
 

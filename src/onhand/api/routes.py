@@ -12,6 +12,7 @@ from onhand.api.exchange import Json
 from onhand.api.native import administration, configuration, erp, reservations, stock, wire
 from onhand.api.native import wire_administration as rights
 from onhand.api.route import COMPAT, NATIVE, Handler, Route
+from onhand.api.routes_checks import CHECK_ROUTES
 from onhand.api.routes_erp import ERP_ROUTES
 from onhand.api.routes_items import ITEM_ROUTES
 from onhand.api.routes_orders import ORDER_ROUTES
@@ -222,5 +223,5 @@ NATIVE_ROUTES: Final[tuple[Route, ...]] = (
 )  # fmt: skip
 
 ROUTES: Final[tuple[Route, ...]] = (
-    *HEALTH, *DOCS, *TOKENS, *COMPATIBLE, *NATIVE_ROUTES, *ORDER_ROUTES, *ITEM_ROUTES, *ERP_ROUTES,
+    *HEALTH, *DOCS, *TOKENS, *COMPATIBLE, *NATIVE_ROUTES, *ORDER_ROUTES, *ITEM_ROUTES, *ERP_ROUTES, *CHECK_ROUTES,
 )  # fmt: skip

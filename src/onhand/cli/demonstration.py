@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from onhand.cli.demo.channels import Books, Channel
     from onhand.cli.demo.retailer import Retailer
     from onhand.cli.demo.stage import Stage
+    from onhand.cli.simulator.playing import Play, Result
 
 CARTS = {"web": 1_800, "pos": 1_800, "marketplace": 1_800}
 WORKERS = {"web": 8, "pos": 6, "marketplace": 6}
 DROP_PIECES, DROP_ORDERS = 300, 400
 """Pieces of the flash sale, and orders of each channel for them."""
 BULK_ITEMS = 512
+ERP_ORDERS = 150
+ERP_FAULTS = (8.0, 8.0, 8.0, 8.0, 8.0)
+"""Percent of the ERP's requests that are lost, repeated, late, disordered, unanswered."""
 
 
 def demo(
@@ -55,18 +59,21 @@ async def _play(out: Console, fraction: int, seed: int, *, as_json: bool) -> lis
     async with stage() as scene:
         out.print(f"The service is at {scene.url}, its PostgreSQL beside it ({_since(started)}).")
         await _contoso(out, scene)
+        await _contoso_erp(out, scene)
         await _load(out, scene, shop)
         async with _channels(scene, shop) as channels:
             await _race(out, scene, channels, fraction)
             drop = await _drop(out, scene, channels, shop, fraction)
+        played = await _erp(out, scene, ERP_ORDERS // fraction, seed)
         books = [channel.books for channel in channels]
         async with scene.client("warehouse") as service:
             stock = await audit.ask(service)
         found = audit.checks(stock, audit.loaded_nodes(shop.records()), books, drop, await scene.audit())
+        found.append(audit.erp_check(played))
     _result(out, books, found)
     out.print(f"\nDone in {_since(started)}; seed {seed}.")
     if as_json:
-        print_json({"channels": [_figures(book) for book in books], "audit": found})
+        print_json({"channels": [_figures(book) for book in books], "erp": _told(played), "audit": found})
     return [check.says for check in found if not check.passed]
 
 
@@ -91,6 +98,29 @@ async def _contoso(out: Console, scene: Stage) -> None:
     out.print(table(columns, rows))
     if wrong:
         raise CommandFailed(Exit.VIOLATION, f"The example went wrong: {wrong}")
+
+
+async def _contoso_erp(out: Console, scene: Stage) -> None:
+    from onhand.cli.demo.contoso_erp import ContosoErp
+    from onhand.cli.demo.stage import CONTOSO
+
+    out.print("\n[bold]2  It goes on in the ERP[/]: the orders are recreated there, each offsets once\n")
+    columns = (
+        Column("what happens"),
+        Column("what is said"),
+        Column("soft", number=True),
+        Column("hard", number=True),
+        Column("left", number=True),
+    )
+    rows, wrong = [], []
+    async with scene.client("warehouse", CONTOSO) as service:
+        async for step in ContosoErp(service).play():
+            rows.append((step.says, step.answer, *step.standing))
+            wrong += [] if step.right else [step]
+    out.print(table(columns, rows))
+    out.print("\nSoft and hard: reserved by the shop, by the ERP; left: available, all at 1/11.")
+    if wrong:
+        raise CommandFailed(Exit.VIOLATION, f"The example went wrong in the ERP: {wrong}")
 
 
 async def _load(out: Console, scene: Stage, shop: Retailer) -> None:
@@ -125,7 +155,7 @@ async def _load(out: Console, scene: Stage, shop: Retailer) -> None:
                 for _ in range(4):
                     group.create_task(worker())
     took = time.perf_counter() - started
-    out.print("\n[bold]2  A retailer[/]: fashion and furniture, 12 warehouses in 4 sites\n")
+    out.print("\n[bold]3  A retailer[/]: fashion and furniture, 12 warehouses in 4 sites\n")
     out.print(
         f"{len(shop.products):,} products, {len(bodies):,} records, {sum(shop.stock.values()):,} pieces, loaded in "
         f"bulks of {BULK_ITEMS}\nin {took:.1f} s ({len(bodies) / took:,.0f} records/s). For example:\n"
@@ -158,7 +188,7 @@ async def _channels(scene: Stage, shop: Retailer) -> AsyncIterator[Sequence[Chan
 
 async def _race(out: Console, scene: Stage, channels: Sequence[Channel], fraction: int) -> None:
     """Everybody trades; when a third is done the service is killed and started again."""
-    out.print("\n[bold]3  Three channels race[/] for the popular, scarce products over HTTP\n")
+    out.print("\n[bold]4  Three channels race[/] for the popular, scarce products over HTTP\n")
     out.print("web          carts in bulk, held 15 min under the cart's number, some abandoned")
     out.print("pos          tills at each warehouse; cancel with a negative quantity, same id")
     out.print("marketplace  any style of a colour and size; gives back by reservation id")
@@ -215,9 +245,39 @@ async def _drop(
     shares = ", ".join(
         f"{channel.books.channel} {count}" for channel, count in zip(channels, won, strict=True)
     )
-    out.print("\n[bold]4  A flash sale[/]: one sneaker, one size, everybody at once\n")
+    out.print("\n[bold]5  A flash sale[/]: one sneaker, one size, everybody at once\n")
     out.print(f"{pieces} pairs, {orders * len(channels):,} orders: {sum(won)} got one ({shares}).")
     return pieces, orders * len(channels), sum(won)
+
+
+async def _erp(out: Console, scene: Stage, orders: int, seed: int) -> Result:
+    """An ERP over a bad line; in the middle the service is killed."""
+    from onhand.cli.demo.stage import CONTOSO
+    from onhand.cli.simulator.playing import Play, Script
+    from onhand.cli.simulator.post import Faults
+
+    outage = 0.0
+    with progress() as bars:
+        bar = bars.add_task("Orders of the ERP", total=orders)
+
+        async def beside(so_far: Play) -> None:
+            nonlocal outage
+            bars.update(bar, completed=int(so_far.progress * orders))
+            if not outage and so_far.progress > 1 / 2:
+                outage = await scene.crash()
+
+        script = Script(seed=seed, run="erp", orders=orders, faults=Faults(*ERP_FAULTS), beside=beside)
+        async with scene.client("warehouse", CONTOSO) as service:
+            played = await Play(service, script).run()
+    tally = played.tally
+    out.print("\n[bold]6  An ERP over a bad line[/]: late, repeated, disordered and lost messages\n")
+    out.print(
+        f"{played.lines:,} order lines told {played.messages:,} messages in {played.seconds:.1f} s. Of {tally.requests:,} requests\n"
+        f"{tally.lost} were lost, {tally.repeated} sent twice, {tally.late} late, {tally.disordered} disordered, "
+        f"{tally.unanswered} without an answer;\nthe service was killed once. "
+        f"{tally.gaps} gaps were noticed, {tally.resent:,} messages sent again."
+    )
+    return played
 
 
 # The result --------------------------------------------------------------------------------------------------
@@ -237,13 +297,25 @@ def _figures(book: Books) -> dict[str, object]:
     }
 
 
+def _told(played: Result) -> dict[str, object]:
+    tally = played.tally
+    return {
+        "lines": played.lines,
+        "messages": played.messages,
+        "requests": tally.requests,
+        "gaps": tally.gaps,
+        "resent": tally.resent,
+        "checks": played.checks,
+    }
+
+
 def _cells(book: Books) -> list[object]:
     *counts, p50, p99 = _figures(book).values()
     return [*counts, f"{p50:,.0f}", f"{p99:,.0f}"]
 
 
 def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> None:
-    out.print("\n[bold]5  What happened[/] (times in milliseconds, seen by the channels)\n")
+    out.print("\n[bold]7  What happened[/] (times in milliseconds, seen by the channels)\n")
     columns = (
         Column("channel", whole=True),
         Column("requests", number=True),
@@ -256,6 +328,6 @@ def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> Non
     )
     out.print(table(columns, [_cells(book) for book in books]))
     out.print("\nA request is one call; the other counts are order lines (a bulk has many).")
-    out.print("\n[bold]6  The audit[/]\n")
+    out.print("\n[bold]8  The audit[/]\n")
     rows = [("[green]yes[/]" if check.passed else "[red]NO[/]", check.says, check.found) for check in found]
     out.print(table((Column(""), Column("must hold"), Column("found")), rows))

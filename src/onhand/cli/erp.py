@@ -1,4 +1,4 @@
-"""The ERP side from the command line: the failed list, the synchronisation, a resync."""
+"""The ERP side from the command line: the failed list, the synchronisation, a resync, consistency checks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from onhand.cli import consistency
 from onhand.cli.options import DEFAULT_URL, AsJson, Environment, Url, connect
 from onhand.cli.output import Column, console, print_json, quantity, where
 from onhand.cli.resync import resync
@@ -14,6 +15,9 @@ from onhand.client import calls
 
 app = typer.Typer(no_args_is_help=True, help="Order lines of the ERP and its figures.")
 app.command("resync")(resync)
+app.command("check")(consistency.check)
+app.command("fix")(consistency.fix)
+app.command("checks")(consistency.list_checks)
 
 
 @app.command("sync")

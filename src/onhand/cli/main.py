@@ -17,6 +17,7 @@ from onhand.cli import (
     orders,
     rates,
     service,
+    simulation,
     stock,
     verification,
     workflows,
@@ -39,6 +40,7 @@ RUN, SET_UP, WORK, LOOK = "Run", "Set up (works on the database)", "Daily work (
 
 app.command(rich_help_panel=RUN)(service.serve)
 app.command(rich_help_panel=RUN)(demonstration.demo)
+app.command(rich_help_panel=RUN)(simulation.erp_sim)
 app.add_typer(administration.environments, name="environments", rich_help_panel=SET_UP)
 app.add_typer(administration.clients, name="clients", rich_help_panel=SET_UP)
 app.command(rich_help_panel=SET_UP)(service.migrate)

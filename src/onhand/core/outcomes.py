@@ -43,6 +43,8 @@ class Reason(enum.StrEnum):
     EXTERNALLY_RESERVED = "externally-reserved"
     SOFT_RESERVATION_MISSING = "soft-reservation-missing"
     LIMIT_REACHED = "limit-reached"
+    UNKNOWN_CHECK = "unknown-check"
+    CHECK_NOT_READY = "check-not-ready"
 
 
 class Shortage(msgspec.Struct, frozen=True):

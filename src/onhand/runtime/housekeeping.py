@@ -36,6 +36,7 @@ def schedules(house: House) -> list[Schedule]:
         Schedule("scheduled-tasks", EVERY_MINUTE, house.orders.tasks.start_due),
         Schedule("received-goods", EVERY_MINUTE, house.receptions.handing.settle_due),
         Schedule("erp-sync", timedelta(seconds=house.settings.erp_sync_seconds), house.erp.sync.run),
+        Schedule("erp-checks", EVERY_MINUTE, house.erp.consistency.run_due),
         Schedule("resume-jobs", EVERY_MINUTE, house.jobs.run_unfinished),
         Schedule("partitions", EVERY_DAY, partitions),
         Schedule("refusals", EVERY_DAY, refusals),

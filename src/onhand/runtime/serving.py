@@ -103,6 +103,7 @@ async def _running(house: House) -> AsyncIterator[None]:
     finally:
         await clockwork.stop()
         await house.jobs.stop()
+        await house.erp.consistency.stop()
         await house.orders.background.stop()
         await house.batcher.stop()
 

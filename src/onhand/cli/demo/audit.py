@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from onhand.cli.demo.channels import Books, Node
 from onhand.cli.demo.retailer import ORGANIZATION, WAREHOUSES, Variant
+from onhand.cli.simulator.playing import Result
 from onhand.client import AsyncClient, OnHand, calls
 from onhand.service.auditor import AuditReport
 
@@ -131,3 +132,13 @@ def loaded_nodes(records: Iterable[tuple[Variant, int]]) -> Counter[Node]:
         node = (variant.product.id, place.site, place.location, variant.color, variant.size, variant.style)
         found[node] += pieces
     return found
+
+
+def erp_check(played: Result) -> Check:
+    """Whether the books of the simulated ERP agree with the service."""
+    differing = ", ".join(played.failed)
+    return Check(
+        "The ERP's books agree, all offset once",
+        differing or f"{played.lines:,} lines, {len(played.checks)} comparisons",
+        not differing,
+    )

@@ -18,6 +18,7 @@ import msgspec
 from onhand.cli.exits import CommandFailed, Exit
 from onhand.client import AsyncClient, ClientSecret
 from onhand.runtime import visited
+from onhand.service.access import DEFAULT_SCOPES
 from onhand.service.auditor import AuditReport
 from onhand.settings import Settings
 
@@ -135,10 +136,11 @@ async def _furnish(directory: Path) -> dict[str, str]:
     async with visited(_settings(directory), _silent) as house:
         await house.environments.create(RETAIL, "standalone", "demo")
         await house.environments.create(CONTOSO, "default-2023", "demo")
-        return {
-            client: await house.access.create_client(client, (RETAIL, CONTOSO))
-            for client in (*CHANNELS, "warehouse")
-        }
+        environments = (RETAIL, CONTOSO)
+        secrets = {client: await house.access.create_client(client, environments) for client in CHANNELS}
+        scopes = (*DEFAULT_SCOPES, "erp:write")
+        secrets["warehouse"] = await house.access.create_client("warehouse", environments, scopes)
+        return secrets
 
 
 def _clean_environment() -> dict[str, str]:

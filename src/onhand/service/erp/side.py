@@ -11,6 +11,7 @@ from onhand.core.rules import Rules
 from onhand.ports import Clock, Documents, Reader
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.consistency import Consistency
 from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import ErpLines
 from onhand.service.erp.parameters import ErpParameters
@@ -29,6 +30,7 @@ class ErpSide:
     holds: Holds
     soft: SoftReservations
     snapshots: Snapshots
+    consistency: Consistency
 
     async def tell(self, rules: Rules, messages: Sequence[Asked], source: str = "") -> Taken:
         """Take messages; in direct mode what they change is posted before the answer.
@@ -62,4 +64,12 @@ def erp_side(  # noqa: PLR0913 - its collaborators
         documents, batcher, environments, clock, parameters=parameters, lines=lines, holds=holds, soft=soft
     )
     snapshots = Snapshots(documents, reader, batcher, clock, parameters=parameters, holds=holds)
-    return ErpSide(parameters=parameters, lines=lines, sync=sync, holds=holds, soft=soft, snapshots=snapshots)
+    return ErpSide(
+        parameters=parameters,
+        lines=lines,
+        sync=sync,
+        holds=holds,
+        soft=soft,
+        snapshots=snapshots,
+        consistency=Consistency(documents, reader, batcher, environments, clock),
+    )

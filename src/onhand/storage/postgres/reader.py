@@ -16,6 +16,7 @@ from onhand.ports import (
     Page,
     ProductAudit,
     ProductStock,
+    RecentMovement,
     RefusalRow,
     StockFilter,
     StockRow,
@@ -199,6 +200,29 @@ class PostgresReader:
             [_movement(row) for row in rows[:limit]],
             cursors.encode(rows[limit - 1]["sequence"]) if more else None,
         )
+
+    async def recent_movements(
+        self, products: Sequence[ProductKey], measures: Sequence[int], since: datetime, limit: int
+    ) -> list[RecentMovement]:
+        """The newest ledger rows of each product since a time, oldest first; one round trip."""
+        with faults():
+            rows = await self._pool.fetch(
+                query("recent_movements"), *_columns(products), since, list(measures), limit
+            )
+        return [
+            RecentMovement(
+                product=products[row["ordinal"] - 1],
+                sequence=row["sequence"],
+                at=(row["at"] - EPOCH) // timedelta(microseconds=1),
+                position=row["key"],
+                measure=row["measure_id"],
+                delta=row["delta"],
+                level=row["level"],
+                command_id=row["command_id"],
+                caller=row["caller"],
+            )
+            for row in rows
+        ]
 
     async def refusals(self, environment: int, since: datetime, after: str | None, limit: int) -> Page:
         """Refusals, newest first."""
