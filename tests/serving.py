@@ -31,7 +31,6 @@ from onhand.service.workflow.items import InventoryItems
 from onhand.service.workflow.purchasing import Purchasing
 from onhand.service.workflow.rates import Rates
 from onhand.service.workflow.receptions import Receptions
-from onhand.service.workflow.surroundings import Gathering
 from onhand.service.workflow.transactions import Transactions
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
@@ -171,9 +170,8 @@ async def serving(
         exchange=rates,
         outside=HttpOutside(http_actions),
     )
-    around = Gathering(environments, orders.configurations, rates)
     purchasing = Purchasing(documents, batcher)
-    handing = Handing(around, environments, purchasing, documents, batcher, orders.orders, clock)
+    handing = Handing(orders.around, environments, purchasing, documents, batcher, orders.orders, clock)
 
     def page() -> tuple[bytes, str]:
         content_type, body = metrics.exposition()
@@ -192,11 +190,16 @@ async def serving(
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=rates,
         items=InventoryItems(
-            around, ItemReading(around, reader, documents, rows, clock), reader, batcher, jobs, clock
+            orders.around,
+            ItemReading(orders.around, reader, documents, rows, clock),
+            reader,
+            batcher,
+            jobs,
+            clock,
         ),
-        transactions=Transactions(around, documents, rows),
+        transactions=Transactions(orders.around, documents, rows),
         purchasing=purchasing,
-        receptions=Receptions(around, purchasing, documents, batcher, handing),
+        receptions=Receptions(orders.around, purchasing, documents, batcher, handing),
         orders=orders,
         reader=reader,
         clock=clock,

@@ -47,6 +47,8 @@ class Service:
 
     database_url: str
     log: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    """Environment variables of the process, beside those of the test."""
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -58,7 +60,7 @@ class Service:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "onhand", "serve", "--port", str(self.port), "--auth", "none"],
-                env=os.environ | {"ONHAND_DATABASE_URL": self.database_url},
+                env=os.environ | {"ONHAND_DATABASE_URL": self.database_url} | self.settings,
                 stdout=log,
                 stderr=log,
             )
@@ -111,13 +113,19 @@ class Channel:
 
 
 @pytest.fixture
-def two_services(postgres_server, tmp_path) -> Iterator[list[Service]]:
+def service_settings() -> dict[str, str]:
+    """Environment variables of the services; a module that needs others says so by a fixture of this name."""
+    return {}
+
+
+@pytest.fixture
+def two_services(postgres_server, tmp_path, service_settings) -> Iterator[list[Service]]:
     """Two service processes on one durable database with an empty environment of profile `standalone`."""
     url = postgres_server.url
     for arguments in (("migrate",), ("environments", "create", ENVIRONMENT)):
         done = onhand(*arguments, database_url=url)
         assert done.returncode == 0, done.stdout + done.stderr
-    services = [Service(url, tmp_path / f"service-{number}.log") for number in (1, 2)]
+    services = [Service(url, tmp_path / f"service-{number}.log", service_settings) for number in (1, 2)]
     for service in services:
         service.start()
     for service in services:

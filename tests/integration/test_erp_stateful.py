@@ -35,7 +35,7 @@ from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.pool import Database, open_pool
 from onhand.storage.postgres.reader import PostgresReader
-from onhand.storage.postgres.store import PostgresStore
+from onhand.storage.postgres.store import PostgresStore, lines_for
 from tests.faulty import FaultyStore
 from tests.memory import Ear, Mishap, StillClock
 
@@ -56,8 +56,8 @@ _numbers = count(1)
 class Process:
     """What one process of the service has; it is killed and started again by making another one."""
 
-    def __init__(self, pool: Database, clock: StillClock) -> None:
-        self.store = FaultyStore(PostgresStore(pool))
+    def __init__(self, pool: Database, store: PostgresStore, clock: StillClock) -> None:
+        self.store = FaultyStore(store)
         self.environments = Environments(PostgresCatalogue(pool), refresh_seconds=0.0)
         self.batcher = Batcher(
             self.store,
@@ -85,6 +85,7 @@ class Sending(RuleBasedStateMachine):
 
     runner: asyncio.Runner
     pool: Database
+    store: PostgresStore
 
     @initialize(seed=st.integers(0, 1 << 16), orders=st.integers(1, 4), direct=st.booleans())
     def begin(self, seed: int, orders: int, *, direct: bool) -> None:
@@ -92,7 +93,7 @@ class Sending(RuleBasedStateMachine):
         self.clock = StillClock()
         self.erp = Erp(seed, self.name, orders, products=2)
         self.story: Iterator[Message] = self.erp.steps()
-        self.processes = [Process(self.pool, self.clock) for _ in range(PROCESSES)]
+        self.processes = [Process(self.pool, self.store, self.clock) for _ in range(PROCESSES)]
         self.at_work(self._furnish(direct=direct))
 
     def at_work(self, work: Coroutine[Any, Any, T]) -> T:
@@ -148,7 +149,7 @@ class Sending(RuleBasedStateMachine):
 
         async def again() -> None:
             await self.processes[process].batcher.stop()
-            self.processes[process] = Process(self.pool, self.clock)
+            self.processes[process] = Process(self.pool, self.store, self.clock)
             await self.processes[process].start()
 
         self.at_work(again())
@@ -303,11 +304,11 @@ class Sending(RuleBasedStateMachine):
 
 def test_each_unit_is_offset_once_whatever_happens(database_url: str) -> None:
     with asyncio.Runner() as runner:
-        pool = runner.run(open_pool(database_url, connections_max=6))
+        pool, lines = runner.run(open_pool(database_url, connections_max=6)), lines_for(database_url)
 
         def machine() -> Sending:
             made = Sending()
-            made.runner, made.pool = runner, pool
+            made.runner, made.pool, made.store = runner, pool, PostgresStore(lines)
             return made
 
         try:
@@ -323,4 +324,5 @@ def test_each_unit_is_offset_once_whatever_happens(database_url: str) -> None:
                 ),
             )
         finally:
+            runner.run(lines.close())
             runner.run(pool.close())

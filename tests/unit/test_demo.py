@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 
-from onhand.cli.demo.audit import Stock, checks
+from onhand.cli.demo.audit import Stock, checks, orders_check
 from onhand.cli.demo.channels import Books
 from onhand.cli.demo.retailer import WAREHOUSES, make_retailer
 from onhand.service.auditor import AuditReport
@@ -91,3 +91,9 @@ def test_a_short_flash_sale_and_a_double_count_are_found():
 def test_drift_of_the_ledger_is_found():
     report = AuditReport(environment_id="retail", products=1, drift_count=1)
     assert failed(stock((2, 2, 0), (0, 0, 0)), books(), report=report) == ["The ledger folds to the stock"]
+
+
+def test_a_line_that_left_twice_or_not_at_all_is_found():
+    assert orders_check(2, [("W-1", "A"), ("W-1", "B")]).passed
+    assert not orders_check(2, [("W-1", "A"), ("W-1", "A")]).passed
+    assert not orders_check(2, [("W-1", "A")]).passed

@@ -50,7 +50,7 @@ def demo(
 
 async def _play(out: Console, fraction: int, seed: int, *, as_json: bool) -> list[str]:
     """Everything in order; what the audit found wrong."""
-    from onhand.cli.demo import audit, retailer
+    from onhand.cli.demo import audit, order_tables, orders, retailer
     from onhand.cli.demo.stage import stage
 
     out.rule("[bold]onhand demo", align="left")
@@ -64,16 +64,27 @@ async def _play(out: Console, fraction: int, seed: int, *, as_json: bool) -> lis
         async with _channels(scene, shop) as channels:
             await _race(out, scene, channels, fraction)
             drop = await _drop(out, scene, channels, shop, fraction)
+        stories, reduced = await order_tables.act(out, scene)
         played = await _erp(out, scene, ERP_ORDERS // fraction, seed)
         books = [channel.books for channel in channels]
         async with scene.client("warehouse") as service:
             stock = await audit.ask(service)
-        found = audit.checks(stock, audit.loaded_nodes(shop.records()), books, drop, await scene.audit())
+        loaded = audit.loaded_nodes(shop.records()) + orders.on_hand(stories)
+        held = [*books, orders.books(stories)]
+        found = audit.checks(stock, loaded, held, drop, await scene.audit())
+        found.append(audit.orders_check(sum(story.lines for story in stories), reduced))
         found.append(audit.erp_check(played))
     _result(out, books, found)
     out.print(f"\nDone in {_since(started)}; seed {seed}.")
     if as_json:
-        print_json({"channels": [_figures(book) for book in books], "erp": _told(played), "audit": found})
+        print_json(
+            {
+                "channels": [_figures(book) for book in books],
+                "orders": [{"story": story.title, "rows": story.rows} for story in stories],
+                "erp": _told(played),
+                "audit": found,
+            }
+        )
     return [check.says for check in found if not check.passed]
 
 
@@ -270,7 +281,7 @@ async def _erp(out: Console, scene: Stage, orders: int, seed: int) -> Result:
         async with scene.client("warehouse", CONTOSO) as service:
             played = await Play(service, script).run()
     tally = played.tally
-    out.print("\n[bold]6  An ERP over a bad line[/]: late, repeated, disordered and lost messages\n")
+    out.print("\n[bold]7  An ERP over a bad line[/]: late, repeated, disordered and lost messages\n")
     out.print(
         f"{played.lines:,} order lines told {played.messages:,} messages in {played.seconds:.1f} s. Of {tally.requests:,} requests\n"
         f"{tally.lost} were lost, {tally.repeated} sent twice, {tally.late} late, {tally.disordered} disordered, "
@@ -315,7 +326,7 @@ def _cells(book: Books) -> list[object]:
 
 
 def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> None:
-    out.print("\n[bold]7  What happened[/] (times in milliseconds, seen by the channels)\n")
+    out.print("\n[bold]8  What happened[/] (times in milliseconds, seen by the channels)\n")
     columns = (
         Column("channel", whole=True),
         Column("requests", number=True),
@@ -328,6 +339,6 @@ def _result(out: Console, books: Sequence[Books], found: Sequence[Check]) -> Non
     )
     out.print(table(columns, [_cells(book) for book in books]))
     out.print("\nA request is one call; the other counts are order lines (a bulk has many).")
-    out.print("\n[bold]8  The audit[/]\n")
+    out.print("\n[bold]9  The audit[/]\n")
     rows = [("[green]yes[/]" if check.passed else "[red]NO[/]", check.says, check.found) for check in found]
     out.print(table((Column(""), Column("must hold"), Column("found")), rows))

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 import psycopg
@@ -36,7 +37,6 @@ from onhand.service.workflow.items import InventoryItems
 from onhand.service.workflow.purchasing import Purchasing
 from onhand.service.workflow.rates import Rates
 from onhand.service.workflow.receptions import Receptions
-from onhand.service.workflow.surroundings import Gathering
 from onhand.service.workflow.transactions import Transactions
 from onhand.settings import Settings
 from onhand.storage.postgres import migrate
@@ -233,10 +233,10 @@ def _build(settings: Settings, url: str, pool: Database, lines: Lines) -> House:
         clock=clock,
         exchange=rates,
         outside=HttpOutside(settings.http_actions),
+        lease=timedelta(seconds=settings.workflow_lease_seconds),
     )
-    around = Gathering(environments, orders.configurations, rates)
     purchasing = Purchasing(documents, batcher)
-    handing = Handing(around, environments, purchasing, documents, batcher, orders.orders, clock)
+    handing = Handing(orders.around, environments, purchasing, documents, batcher, orders.orders, clock)
     return House(
         settings=settings,
         url=url,
@@ -252,11 +252,16 @@ def _build(settings: Settings, url: str, pool: Database, lines: Lines) -> House:
         access=Access(catalogue, clock, _access_settings(settings), _external_issuer(settings, clock)),
         rates=rates,
         items=InventoryItems(
-            around, ItemReading(around, reader, documents, rows, clock), reader, batcher, jobs, clock
+            orders.around,
+            ItemReading(orders.around, reader, documents, rows, clock),
+            reader,
+            batcher,
+            jobs,
+            clock,
         ),
-        transactions=Transactions(around, documents, rows),
+        transactions=Transactions(orders.around, documents, rows),
         purchasing=purchasing,
-        receptions=Receptions(around, purchasing, documents, batcher, handing),
+        receptions=Receptions(orders.around, purchasing, documents, batcher, handing),
         orders=orders,
         erp=erp_side(documents, reader, batcher, environments, clock),
         metrics=metrics,

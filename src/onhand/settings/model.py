@@ -262,6 +262,19 @@ class Settings(BaseSettings):
         None, "Audience that tokens of the external issuer must name.", group="access"
     )
 
+    # Orders --------------------------------------------------------------------------------------------------
+
+    workflow_lease_seconds: int = _knob(
+        60,
+        "How long the run of a workflow belongs to the process that executes it, counted from its last commit. After a crash "
+        "its order is locked for so long, then another process goes on. Longer than the slowest step, or a step that is "
+        "still at work would be begun again elsewhere; stock never moves twice either way.",
+        group="orders",
+        unit="seconds",
+        ge=1,
+        le=3_600,
+    )
+
     # The ERP -------------------------------------------------------------------------------------------------
 
     erp_sync_seconds: int = _knob(
@@ -273,13 +286,11 @@ class Settings(BaseSettings):
         le=3_600,
     )
 
-    # Workflows -----------------------------------------------------------------------------------------------
-
     http_action_allow: str = _knob(
         "",
         "URLs that the workflow step HttpAction may call, as prefixes separated by blanks, such as https://hooks.example.com/orders. "
         "Empty by default: whoever may configure workflows would otherwise make the service call anything that it can reach.",
-        group="workflows",
+        group="orders",
     )
 
     # Keeping -------------------------------------------------------------------------------------------------

@@ -235,3 +235,21 @@ async def test_30_two_warehouses(shop: Shop) -> None:
     await shop.given(released("S1", line("L1", 1)), released("S2", line("L2", 1), warehouseCode="WH2"))
     await shop.run()
     assert (await shop.levels(), await shop.levels("A", "WH2")) == ((9, 0), (9, 0))
+
+
+async def test_the_erp_moves_the_physical_quantity(shop: Shop) -> None:
+    """Decisions 20: where the ERP owns the quantity, the step offsets and records, but moves no goods."""
+    await shop.workflow(New=["IncreaseReservedInventory"], Step=[STEP])
+    saved = await shop.send("PUT", "erp/parameters", {"warehouseOwners": {"wh1": "erp"}})
+    assert saved.status_code == 200, saved.text
+    await shop.given(released("S1", line("L1", 3)))
+    assert await shop.levels() == (10, 3)
+    assert only(await shop.run())["actionStatus"] == "Success"
+    assert await shop.levels() == (10, 0)
+    (one,) = [
+        row
+        for row in await shop.transactions(reductions=False)
+        if row.get("shipmentId") and row["transactionType"].startswith("Reduce")
+    ]
+    assert (one.get("inventoryChange", 0), one["reservedInventoryChange"]) == (0, -3)
+    await shop.audit()

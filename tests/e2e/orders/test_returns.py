@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from onhand.core.orders import presets
 from tests.e2e.orders.order_calls import Desk, line, shipment
 
 PLAIN = {"orderType": "Plain"}
@@ -55,3 +56,27 @@ async def test_a_return_of_an_unknown_status_is_refused(desk: Desk) -> None:
     await desk.refused(404, "NotFound", "POST", "orders/O1/returns/R9/status", {"status": "Completed"})
     await desk.refused(400, "UnknownStatus", "POST", "orders/O1/returns/R1/status", {"status": "Nope"})
     await desk.refused(400, "ValidationFailed", "POST", "orders/O1/returns/R1/status", {})
+
+
+async def test_the_return_workflow_restocks_and_tells_the_order(desk: Desk) -> None:
+    made = presets.preset("return")
+    assert made is not None
+    shown = presets.show(made)
+    await desk.ok("PUT", "order-types/OnlineWithReturns", shown["orderType"])
+    await desk.ok("PUT", "order-settings", {"returnSettings": shown["returnSettings"]})
+    await desk.create("O1", shipment("S1", line("L1", 2)), orderType="OnlineWithReturns", storeId="WH1")
+    await desk.ok("POST", "orders/O1/status", {"status": "Ship"})
+    assert await desk.levels() == (8, 0)
+    unknown = {**RETURN, "status": "Ship"}
+    detail = await desk.refused(400, "UnknownStatus", "POST", "orders/O1/returns", unknown)
+    assert "It has: Completed." in detail
+    done = await desk.ok("POST", "orders/O1/returns", {**RETURN, "status": "completed"})
+    assert done["order"]["status"] == "PartiallyReturned"
+    assert await desk.levels() == (9, 0)
+    again = await desk.ok("POST", "orders/O1/returns/R1/status", {"status": "Completed"})
+    assert [one["status"] for one in again["order"]["returnOrderForms"]] == ["Completed"]
+    assert await desk.levels() == (9, 0)
+    await desk.ok("POST", "orders/O1/returns", {**RETURN, "status": "Completed"})
+    assert (await desk.ok("GET", "orders/O1"))["status"] == "Returned"
+    assert await desk.levels() == (10, 0)
+    await desk.audit()

@@ -112,6 +112,16 @@ def checks(
     ]
 
 
+def orders_check(lines: int, reduced: Sequence[tuple[str, str]]) -> Check:
+    """Order lines that should have left the stock, and those that did, each as often as it did."""
+    twice = len(reduced) - len(set(reduced))
+    return Check(
+        "Each shipped line left the stock once",
+        f"{lines} lines, {len(reduced)} transactions, {twice} twice",
+        len(reduced) == lines and not twice,
+    )
+
+
 def _oversold(stock: Stock) -> Iterable[Node]:
     """Nodes that hold more reservations than pieces."""
     pieces: dict[Node, int] = defaultdict(int)

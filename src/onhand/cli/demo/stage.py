@@ -103,7 +103,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage() -> AsyncIterator[Stage]:
-    """A fresh database with two environments and four clients, and the service on a free port."""
+    """A fresh database with two environments and five clients, and the service on a free port."""
     with _directory() as directory:
         scene = Stage(directory, await _furnish(directory))
         await asyncio.to_thread(scene.start)
@@ -136,11 +136,16 @@ async def _furnish(directory: Path) -> dict[str, str]:
     async with visited(_settings(directory), _silent) as house:
         await house.environments.create(RETAIL, "standalone", "demo")
         await house.environments.create(CONTOSO, "default-2023", "demo")
-        environments = (RETAIL, CONTOSO)
-        secrets = {client: await house.access.create_client(client, environments) for client in CHANNELS}
-        scopes = (*DEFAULT_SCOPES, "erp:write")
-        secrets["warehouse"] = await house.access.create_client("warehouse", environments, scopes)
-        return secrets
+        selling = (*DEFAULT_SCOPES, "order:read", "order:write")
+        scopes: dict[str, tuple[str, ...]] = {
+            **dict.fromkeys(CHANNELS, selling),
+            "warehouse": (*DEFAULT_SCOPES, "erp:write"),
+            "office": (*selling, "config:write"),
+        }
+        return {
+            client: await house.access.create_client(client, (RETAIL, CONTOSO), allowed)
+            for client, allowed in scopes.items()
+        }
 
 
 def _clean_environment() -> dict[str, str]:

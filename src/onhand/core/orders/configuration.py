@@ -140,7 +140,7 @@ class ReturnSettings(Entity, frozen=True, kw_only=True):
     default_update_stock: bool = False
     return_types: tuple[ReturnType, ...] = ()
     return_statuses: tuple[OrderStatus, ...] = ()
-    """The return workflow; empty means the ready-made one."""
+    """The return workflow. Without one a return enters the statuses of its order's type."""
 
     def updates_inventory(self, return_type: str | None) -> bool:
         """Whether returns of this type go back into stock; an unknown type does."""

@@ -13,12 +13,13 @@ import msgspec
 
 from onhand.core.configuration_document import Problem
 from onhand.core.orders import entities
-from onhand.core.orders.configuration import ReturnSettings
+from onhand.core.orders.configuration import ReturnSettings, same
 from onhand.core.orders.entities import Entity, Id, Json, Name, Quantity
 from onhand.core.orders.lines import form_lines, with_lines, with_return
 from onhand.core.orders.model import Order, OrderLine, Property, ReturnForm, ReturnLine, Shipment
 from onhand.core.orders.numbers import ZERO
 from onhand.core.orders.refusals import Code, Refused, invalid
+from onhand.core.orders.statuses import Entered
 
 COMPLETED: Final = "Completed"
 """The one status of the ready-made return workflow."""
@@ -105,6 +106,21 @@ def initial_status(settings: ReturnSettings) -> str:
     """Status of a new return: the first one that is configured."""
     first = min(settings.return_statuses, key=lambda one: one.order, default=None)
     return COMPLETED if first is None else first.name
+
+
+def entered(
+    order: Order, settings: ReturnSettings, return_id: str, status: str, now: datetime
+) -> Entered | Refused:
+    """A return enters a status of the return workflow; the order stays in its own."""
+    form = find_return(order, return_id)
+    if form is None:
+        return no_return(return_id)
+    wanted = next((one for one in settings.return_statuses if same(one.name, status)), None)
+    if wanted is None:
+        known = ", ".join(one.name for one in settings.return_statuses)
+        return Refused(Code.UNKNOWN_STATUS, f"The return workflow has no status {status!r}. It has: {known}.")
+    changed = msgspec.structs.replace(form, status=wanted.name, modified=now)
+    return Entered(with_return(order, changed), wanted, None, form.status)
 
 
 def patched_return(order: Order, return_id: str, value: Json, now: datetime) -> Order | Refused:

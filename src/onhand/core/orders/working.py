@@ -18,6 +18,7 @@ from onhand.core.concluding import Concluded
 from onhand.core.costing.arithmetic import times
 from onhand.core.costing.providers import ValueProvider
 from onhand.core.costing.rates import RateTable
+from onhand.core.erp.parameters import Parameters
 from onhand.core.keys import ProductKey
 from onhand.core.orders.addresses import Address
 from onhand.core.orders.configuration import ERP, Workflows, folded
@@ -52,6 +53,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     provider: ValueProvider
     rates: RateTable
     default_currency: str
+    erp: Parameters = Parameters()
+    """Of the ERP side: who moves the physical quantity of a warehouse that does not say so itself."""
     caller: str
     user_id: str = ""
     step: str = ""
@@ -61,8 +64,15 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Unique name of the group within the order; ids of its transactions are made of it."""
 
     def owns_physical(self, address: Address) -> bool:
-        """Whether the workflow changes the physical quantity of the warehouse; otherwise the ERP does (decisions 20)."""
-        return address.warehouse.owned_by(self.workflows.inventory) != ERP
+        """Whether the workflow changes the physical quantity of the warehouse; otherwise the ERP does (decisions 20).
+
+        The warehouse's own word counts first, then the ERP's parameters, which its synchronisation goes by.
+        """
+        if address.warehouse.owner:
+            return folded(address.warehouse.owner) != ERP
+        location = dict(address.record.dimensions).get("locationid", "")
+        named = {self.erp.owner(location), folded(self.workflows.inventory.default_physical_owner)}
+        return ERP not in named
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):

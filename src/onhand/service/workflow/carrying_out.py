@@ -179,7 +179,8 @@ class CarryingOut:
         assert run is not None  # noqa: S101 - the caller leads this run
         stored, _ = await self._committed(around, stored, step, Unit(key=CALL), {})
         place = step.planned.step.id or step.planned.step.name
-        answer = await self._outside.post(request, f"{run.id}/{run.next_step}/{place}")
+        bounded = msgspec.structs.replace(request, patience=min(request.patience, step.lease / 2))
+        answer = await self._outside.post(bounded, f"{run.id}/{run.next_step}/{place}")
         return stored, answer
 
     async def _committed(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from onhand.ports import Clock, Documents, Outside, Reader
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
+from onhand.service.erp.parameters import ErpParameters
 from onhand.service.workflow.adopting import Adopting
 from onhand.service.workflow.background import Background
 from onhand.service.workflow.bulk import BulkOrders
 from onhand.service.workflow.carrying_out import CarryingOut
 from onhand.service.workflow.configurations import Configurations
-from onhand.service.workflow.leading import Leading
+from onhand.service.workflow.leading import LEASE, Leading
 from onhand.service.workflow.numbering import Numbering
 from onhand.service.workflow.order_parts import OrderParts
 from onhand.service.workflow.order_returns import OrderReturns
@@ -44,6 +46,7 @@ class OrderDesk:
     background: Background
     tasks: Tasks
     configurations: Configurations
+    around: Gathering
 
 
 def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
@@ -55,14 +58,15 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
     clock: Clock,
     exchange: Exchange,
     outside: Outside,
+    lease: timedelta = LEASE,
 ) -> OrderDesk:
     """The services of orders over these parts. Nothing runs yet; `background.stop` ends what was started."""
     configurations = Configurations(documents, batcher)
-    around = Gathering(environments, configurations, exchange)
+    around = Gathering(environments, configurations, exchange, ErpParameters(documents, batcher))
     saving = Saving(documents, batcher, environments, clock, around)
     stocks = Stocks(reader, clock)
     carrying_out = CarryingOut(batcher, stocks, Recalculating(documents, batcher), outside)
-    leading = Leading(saving, batcher, clock, around, carrying_out)
+    leading = Leading(saving, batcher, clock, around, carrying_out, lease)
     background = Background()
     runs = Runs(saving, clock, around, leading, background)
     orders = Orders(saving, around, environments, Numbering(batcher), Adopting(reader, clock), runs)
@@ -91,4 +95,5 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
         background=background,
         tasks=tasks,
         configurations=configurations,
+        around=around,
     )

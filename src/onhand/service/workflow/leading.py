@@ -31,7 +31,7 @@ from onhand.steps.contract import Result, Status
 log = structlog.get_logger("onhand.workflow")
 
 LEASE: Final = timedelta(seconds=60)
-"""How long a run stays with the process that executes it, counted from its last commit."""
+"""How long a run stays with the process that executes it, counted from its last commit, unless told otherwise."""
 ATTEMPTS: Final = 8
 """Times that a run is taken up again by one request."""
 PAUSE_S: Final = 0.02
@@ -41,14 +41,21 @@ PAUSE_S: Final = 0.02
 class Leading:
     """Leads runs. Several processes may: a run belongs to whoever has claimed it."""
 
-    def __init__(
-        self, saving: Saving, batcher: Batcher, clock: Clock, around: Around, carrying_out: CarryingOut
+    def __init__(  # noqa: PLR0913 - each is a part of the service
+        self,
+        saving: Saving,
+        batcher: Batcher,
+        clock: Clock,
+        around: Around,
+        carrying_out: CarryingOut,
+        lease: timedelta = LEASE,
     ) -> None:
         self._saving = saving
         self._batcher = batcher
         self._clock = clock
         self._around = around
         self._carrying_out = carrying_out
+        self.lease = lease
 
     async def to_the_end(
         self, environment_id: str, stored: Stored, run_id: str, claim: str, actor: Actor
@@ -110,7 +117,7 @@ class Leading:
             planned=planned,
             order_type=_type_of(around.workflows, before),
             actor=actor,
-            lease=LEASE,
+            lease=self.lease,
             is_test=is_test,
         )
         stored, result = await self._carrying_out.step(around, stored, step, self._now())
@@ -179,7 +186,7 @@ class Leading:
     async def claimed(self, environment_id: str, stored: Stored, run: Run, claim: str) -> Stored | None:
         """The order with the run in our hands; None when somebody was faster."""
         around = await self._around(environment_id, "onhand", run.user_id)
-        taken = running.with_run(stored.record, running.claimed(run, claim, self._now() + LEASE))
+        taken = running.with_run(stored.record, running.claimed(run, claim, self._now() + self.lease))
         held = msgspec.structs.replace(stored, record=taken)
         application = Application(
             around,

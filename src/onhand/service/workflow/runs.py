@@ -26,10 +26,10 @@ from datetime import datetime
 
 import msgspec
 
-from onhand.core.orders import events, running, statuses
+from onhand.core.orders import events, returning, running, statuses
 from onhand.core.orders.actions import DryRunRequest, ManualStepRequest
 from onhand.core.orders.applying import Stored
-from onhand.core.orders.configuration import Workflows, WorkflowStep, same
+from onhand.core.orders.configuration import OrderType, Workflows, WorkflowStep, same
 from onhand.core.orders.events import Actor, Category, Entry, Operation
 from onhand.core.orders.model import EntityError, Order
 from onhand.core.orders.record import OrderRecord, Run
@@ -39,7 +39,7 @@ from onhand.ports import Clock
 from onhand.service.faults import InvariantViolation
 from onhand.service.workflow.background import Background
 from onhand.service.workflow.engine import Begun, RunAnswer
-from onhand.service.workflow.leading import LEASE, Leading, new_id
+from onhand.service.workflow.leading import Leading, new_id
 from onhand.service.workflow.saving import Around, Change, Saving
 from onhand.service.workflow.searching import shown
 
@@ -75,15 +75,7 @@ class Runs:
         kind = statuses.resolve(workflows, order_type or order.order_type)
         if isinstance(kind, Refused):
             return kind
-        entered = statuses.enter(
-            order,
-            kind,
-            update.status,
-            now,
-            info=update.shipment_info,
-            log=workflows.settings.use_order_status_log,
-            enforced=enforced,
-        )
+        entered = _entered(workflows, order, kind, update, now, enforced=enforced)
         if isinstance(entered, Refused):
             return entered
         run = None
@@ -96,7 +88,7 @@ class Runs:
                 status=entered.status.name,
                 now=now,
                 claim=new_id(),
-                until=now + LEASE,
+                until=now + self._leading.lease,
                 shipment_id=entered.shipment_id,
                 return_id=update.return_id,
                 user_id=update.user_id or actor.user_id,
@@ -109,7 +101,7 @@ class Runs:
             previous_status=entered.previous,
             shipment_id=entered.shipment_id or "",
         )
-        return Begun(order=_unscheduled(entered.order, entered.status.name), run=run, entries=(entry,))
+        return Begun(order=entered.order, run=run, entries=(entry,))
 
     async def execute(self, environment_id: str, stored: Stored, actor: Actor) -> RunAnswer:
         """Execute the run that the stored order is in, and those of the statuses that it triggers.
@@ -253,7 +245,7 @@ class Runs:
                 status=order.status,
                 now=now,
                 claim=new_id(),
-                until=now + LEASE,
+                until=now + self._leading.lease,
                 shipment_id=request.shipment_id,
                 user_id=request.user_id or actor.user_id,
             )
@@ -316,6 +308,33 @@ def _manual(workflows: Workflows, step: str) -> WorkflowStep | Refused:
         )
     known = ", ".join(one.id or one.name for one in steps) or "none"
     return Refused(Code.NOT_FOUND, f"There is no manual step {step!r}. There are: {known}.")
+
+
+def _entered(  # noqa: PLR0913 - what a status change consists of
+    workflows: Workflows,
+    order: Order,
+    kind: OrderType,
+    update: StatusUpdate,
+    now: datetime,
+    *,
+    enforced: bool,
+) -> statuses.Entered | Refused:
+    """The order after it, a shipment or, where there is a return workflow, a return of it has entered the status."""
+    returns = workflows.settings.return_settings
+    if update.return_id is not None and returns.return_statuses:
+        return returning.entered(order, returns, update.return_id, update.status, now)
+    entered = statuses.enter(
+        order,
+        kind,
+        update.status,
+        now,
+        info=update.shipment_info,
+        log=workflows.settings.use_order_status_log,
+        enforced=enforced,
+    )
+    if isinstance(entered, Refused):
+        return entered
+    return msgspec.structs.replace(entered, order=_unscheduled(entered.order, entered.status.name))
 
 
 def _unscheduled(order: Order, status: str) -> Order:

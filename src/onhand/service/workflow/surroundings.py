@@ -9,6 +9,7 @@ from onhand.core.costing.providers import provider_of
 from onhand.core.costing.rates import RateTable
 from onhand.core.orders.working import Surroundings
 from onhand.service.environments import Environments
+from onhand.service.erp.parameters import ErpParameters
 from onhand.service.workflow.configurations import Configurations
 from onhand.service.workflow.stocks import measures_of
 
@@ -24,9 +25,14 @@ class Gathering:
     """Implements `saving.Around`."""
 
     def __init__(
-        self, environments: Environments, configurations: Configurations, exchange: Exchange
+        self,
+        environments: Environments,
+        configurations: Configurations,
+        exchange: Exchange,
+        erp: ErpParameters,
     ) -> None:
         self._environments = environments
+        self._erp = erp
         self._configurations = configurations
         self._exchange = exchange
 
@@ -46,6 +52,7 @@ class Gathering:
             provider=provider_of(settings.value_provider, currency, rates),
             rates=rates,
             default_currency=currency,
+            erp=await self._erp.of(rules),
             caller=caller,
             user_id=user_id,
         )
