@@ -367,3 +367,44 @@ async def test_the_workflow_owns_the_quantity_by_default_and_the_offset_still_ha
     await erp.line("L1", 5, reservationId=reserved["reservationId"], status="sold")
     await erp.sync()
     assert await erp.standing() == {"physical": 50, "hard": 0, "soft": 0, "available": 50}
+
+
+async def test_a_line_that_was_entered_at_another_warehouse_is_corrected_and_offset(running: Running) -> None:
+    erp = await contoso(running)
+    await erp.stock(50)
+    reserved = await erp.reserve(5)
+    mistaken = {**RED, "locationId": "1"}
+    await erp.line("L1", 5, dimensions=mistaken, reservationId=reserved["reservationId"])
+    await erp.move("L1", "reservedPhysical")
+    await erp.sync()
+    assert (await erp.failed())[0]["offset"]["code"] == "reservation-mismatch"
+    await erp.line("L1", 5, reservationId=reserved["reservationId"])
+    assert (await erp.tenant.native("POST", "erp/lines/L1/retry", {})).status_code == 200
+    await erp.sync()
+    assert await erp.failed() == []
+    assert await erp.standing() == {"physical": 50, "hard": 5, "soft": 0, "available": 45}
+
+
+async def test_two_lines_that_stand_for_the_same_reservations_share_them(running: Running) -> None:
+    """Posted in one batch, both were planned on the first reservation; the second is not forgotten."""
+    erp = await contoso(running)
+    await erp.stock(50)
+    holds = [(await erp.reserve(5, reference=name))["holdId"] for name in ("a", "b")]
+    for name in ("L1", "L2"):
+        await erp.line(name, 5, holdIds=holds, status="reservedPhysical")
+    await erp.sync()
+    assert await erp.failed() == []
+    assert await erp.standing() == {"physical": 50, "hard": 10, "soft": 0, "available": 40}
+
+
+async def test_a_number_that_came_with_another_content_is_refused_whatever_it_did(running: Running) -> None:
+    """Also when it was about another line, or had changed nothing."""
+    erp = await contoso(running)
+    same = numbered(3, "L1", line=LINE)
+    await tell(erp, numbered(1, "L1", line=LINE), numbered(2, "L2", line=LINE), same)
+    answer = await tell(
+        erp, numbered(2, "L1", move={"to": "picked"}), numbered(3, "L1", move={"to": "picked"})
+    )
+    assert [one.get("code") for one in answer.json()["results"]] == ["payload-mismatch"] * 2
+    assert (await tell(erp, same)).json()["results"][0]["replayed"]
+    assert (await erp.read("L1"))["transactions"][0]["status"] == "onOrder"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64encode
 from typing import Any
 
 from tests.erp_side import RED, Erp, contoso
@@ -134,6 +135,9 @@ async def test_what_a_snapshot_cannot_mean_is_refused(running: Running) -> None:
         422,
         "unknown-measure",
     )
+    for number in (-1, 1 << 53, 10**30):
+        body = {"id": "s", "records": [record], "contains": {"source": "d365", "upToSequence": number}}
+        assert await post(body) == (422, "invalid-value")
     twice = (
         await erp.tenant.native("POST", "erp/snapshots", {"id": "s", "records": [record, record]})
     ).json()
@@ -196,3 +200,83 @@ async def test_a_complete_snapshot_is_shown_before_it_is_applied_and_empties_wha
     )
     assert (both.status_code, both.json()["code"]) == (422, "invalid-value")
     assert (await erp.tenant.native("GET", "erp/products?after=nonsense")).status_code == 400
+
+
+async def test_a_snapshot_is_refused_while_messages_that_it_contains_are_missing(running: Running) -> None:
+    """They would come later and be added to a figure that has them already."""
+    erp = await contoso(running)
+    await erp.stock(100)
+    reserved = await erp.reserve(10)
+    line = {**WEB, "quantity": 10, "reservationId": reserved["reservationId"]}
+    await numbered(erp, {"lineId": "A", "line": line})
+    figures = {"physicalinvent": 90, "reservphysical": 0, "onorder": 0}
+    early = await snapshot(erp, "s", figures, source="d365", upToSequence=2)
+    assert (early["accepted"], early["code"]) == (False, "sequence-gap")
+    late = {"sequence": 2, "lineId": "A", "move": {"to": "deducted"}}
+    body = {"source": "d365", "messages": [late]}
+    assert (await erp.tenant.native("POST", "erp/messages", body)).status_code == 200
+    assert (await snapshot(erp, "s", figures, source="d365", upToSequence=2))["accepted"]
+    await erp.sync()
+    assert await erp.standing() == {"physical": 90, "hard": 0, "soft": 0, "available": 90}
+
+
+async def test_messages_that_are_lost_are_left_to_the_snapshot_when_the_source_goes_on(
+    running: Running,
+) -> None:
+    erp = await contoso(running)
+    await erp.stock(100)
+    await numbered(erp, {"lineId": "A", "line": {**WEB, "quantity": 10}})
+    assert (await erp.tenant.native("PUT", "erp/sources/d365", {"next": 3})).status_code == 200
+    figures = {"physicalinvent": 90, "onorder": 0}
+    assert (await snapshot(erp, "s", figures, source="d365", upToSequence=2))["accepted"]
+    late = {"sequence": 2, "lineId": "A", "move": {"to": "deducted"}}
+    answer = await erp.tenant.native("POST", "erp/messages", {"source": "d365", "messages": [late]})
+    assert answer.json()["results"][0]["replayed"]
+    await erp.sync()
+    assert (await erp.standing())["physical"] == 90
+
+
+async def test_a_line_of_two_sources_is_inside_what_either_had_counted(running: Running) -> None:
+    erp = await contoso(running)
+    await erp.stock(100)
+    await numbered(erp, {"lineId": "A", "line": {**WEB, "quantity": 5, "status": "reservedPhysical"}})
+    other = {"source": "other", "messages": [{"sequence": 1, "lineId": "A", "move": {"to": "picked"}}]}
+    assert (await erp.tenant.native("POST", "erp/messages", other)).status_code == 200
+    figures = {"physicalinvent": 100, "reservphysical": 5}
+    assert (await snapshot(erp, "s", figures, source="d365", upToSequence=1))["accepted"]
+    await erp.sync()
+    assert await erp.standing() == {"physical": 95, "hard": 0, "soft": 0, "available": 95}
+
+
+async def test_what_waits_and_is_inside_a_complete_snapshot_is_added_nowhere(running: Running) -> None:
+    """The snapshot has no record where the line waits, so nothing is there; after it the figures are the ERP's."""
+    erp = await contoso(running)
+    await erp.stock(100)
+    at = {**RED, "locationId": "12"}
+    await erp.line("L", 5, dimensions=at, status="reservedPhysical")
+    record = {**WEB, "quantities": {"fno": {"physicalinvent": 100}}}
+    body = {"id": "full", "records": [record], "complete": True, "contains": {"lines": ["L"]}}
+    answer = await erp.tenant.native("POST", "erp/snapshots", body)
+    assert answer.json()["results"][0]["accepted"], answer.text
+    await erp.sync()
+    assert await erp.standing() == {"physical": 100, "hard": 0, "soft": 0, "available": 100}
+
+
+async def test_an_emptied_product_is_emptied_once_under_one_id(running: Running) -> None:
+    erp = await contoso(running)
+    await erp.stock(100)
+    gone = {"organizationId": "usmf", "productId": "D0002"}
+    body = {"id": "full", "records": [], "emptied": [gone], "complete": True}
+    assert (await erp.tenant.native("POST", "erp/snapshots", body)).json()["results"][0]["accepted"]
+    assert (await erp.standing())["physical"] == 0
+    await erp.stock(7, colorId="blue")
+    again = (await erp.tenant.native("POST", "erp/snapshots", body)).json()["results"][0]
+    assert again["replayed"]
+    assert (await erp.standing())["physical"] == 7
+
+
+async def test_a_cursor_that_the_database_cannot_hold_is_refused(running: Running) -> None:
+    erp = await contoso(running)
+    cursor = urlsafe_b64encode(b'["a\\u0000","b"]').decode()
+    answer = await erp.tenant.native("GET", f"erp/products?after={cursor}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid-cursor")

@@ -98,10 +98,10 @@ def resync(  # noqa: PLR0913 - one argument per option
         _refuse(foreseen)
         applied = None
         if not preview and (yes or as_json or typer.confirm("Apply this?")):
+            if source:
+                _go_on(service, source, up_to + 1)  # first: what comes late is in the figures already
             applied = _send(service, requests, body, "apply")
             _refuse(applied)
-            if source:
-                _go_on(service, source, up_to + 1)
     if as_json:
         print_json(
             {

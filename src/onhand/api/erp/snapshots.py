@@ -25,7 +25,7 @@ from onhand.api.exchange import Call, Reply, json_reply
 from onhand.api.native.reading import Query, decode
 from onhand.api.problems import EdgeProblem, of_rejection
 from onhand.api.services import Services
-from onhand.core.dimensions import display, fold, name_dimensions
+from onhand.core.dimensions import display, fold, name_dimensions, text_problem
 from onhand.core.erp import lines, targets
 from onhand.core.erp.asking import LineAsked
 from onhand.core.erp.figures import ERP_SOURCE
@@ -68,6 +68,8 @@ async def apply(call: Call, services: Services) -> Reply:
     source = reading.source_name(request.contains.source)
     if bool(source) is (request.contains.up_to_sequence is None):
         raise EdgeProblem(422, "invalid-body", "'source' and 'upToSequence' come together.")
+    if not 0 <= (request.contains.up_to_sequence or 0) < 1 << 53:
+        raise EdgeProblem(422, "invalid-value", "upToSequence is a whole number from 0 up.")
     made = []
     for key, part in parts.items():
         mine = {line_id for line_id, product in known.items() if product == key}
@@ -117,10 +119,11 @@ def _cursor(key: ProductKey) -> str:
 def _product(rules: Rules, cursor: str) -> ProductKey:
     try:
         organization, product = _pair.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        problem = text_problem(organization) or text_problem(product)
     except (ValueError, msgspec.DecodeError) as error:
-        raise EdgeProblem(
-            400, "invalid-cursor", "after is not a cursor of this listing; start without it."
-        ) from error
+        problem = str(error)
+    if problem:
+        raise EdgeProblem(400, "invalid-cursor", "after is not a cursor of this listing; start without it.")
     return product_key(rules.environment, organization, product)
 
 

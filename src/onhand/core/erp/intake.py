@@ -78,9 +78,11 @@ def _in_turn(desk: _Desk, source: Source, message: Asked, now: int) -> Answer:
         earlier = source.refusal(sequence)
         if earlier is not None:
             return Rejected(Reason(earlier.code), earlier.message)
+        if source.fingerprint(sequence) not in (None, message.fingerprint):
+            return _mismatch(message)
         return desk.repeat(message)
     answer = desk.answer(message)
-    source.taken(now)
+    source.taken(message.fingerprint, now)
     if isinstance(answer, Rejected):
         source.refuse(
             RefusedMessage(
@@ -129,11 +131,7 @@ class _Desk:
         line = lines.decode(body)
         for known, fingerprint in line.seen:
             if known == message.id and fingerprint != message.fingerprint:
-                return Rejected(
-                    Reason.PAYLOAD_MISMATCH,
-                    f"Message {message.id!r} came before with another content. A corrected message needs a number of "
-                    "its own.",
-                )
+                return _mismatch(message)
         return Said(line=line, changed=False, replayed=True)
 
     def writes(self) -> list[DocumentWrite]:
@@ -160,6 +158,13 @@ def due(line: Line, setting: Setting) -> int | None:
         return setting.now
     planned = setting.now + parameters.interval_seconds * 1_000_000
     return planned if line.due_at is None else min(planned, line.due_at)
+
+
+def _mismatch(message: Message) -> Rejected:
+    return Rejected(
+        Reason.PAYLOAD_MISMATCH,
+        f"Message {message.id!r} came before with another content. A corrected message needs a number of its own.",
+    )
 
 
 def _unknown(message: Message) -> Rejected:

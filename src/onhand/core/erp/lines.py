@@ -230,6 +230,11 @@ class Line(_Kept, kw_only=True):
         """One of its offsets."""
         return next((one for one in self.offsets if one.number == number), None)
 
+    def where(self, offset: Offset) -> Dimensions:
+        """Where the quantity of an offset stands now: its transaction, or the line when that was split or merged away."""
+        parts = (one.dimensions for one in self.transactions if one.id == offset.transaction)
+        return next(parts, self.dimensions)
+
 
 _decoder = msgspec.json.Decoder(Line)
 _encode = msgspec.json.Encoder().encode
@@ -269,8 +274,8 @@ def labels(line: Line) -> tuple[str, ...]:
     ]
     if line.order_id:
         found.append(label("order", line.order_id))
-    if line.source:
-        found.append(label("source", line.source))
+    told = {line.source, *(one.source for one in (*line.pending, *line.history))}
+    found += sorted({label("source", one) for one in told if one})
     if line.waits:
         found.append("waits=yes")
     return tuple(found)

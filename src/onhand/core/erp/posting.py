@@ -54,6 +54,8 @@ class Scope(msgspec.Struct, frozen=True):
     """Numbers of the events; None: all, and offsets that are tried again."""
     inside: frozenset[tuple[str, int]] = frozenset()
     """(position key, measure) pairs whose changes are in a snapshot already and are not added."""
+    everywhere: frozenset[int] = frozenset()
+    """Measures that the snapshot has at every record, named or not."""
     snapshot: str = ""
 
     def takes(self, event: int) -> bool:
@@ -74,6 +76,8 @@ class Plan(msgspec.Struct):
     """Number of the offset -> why it was left out."""
     skipped: dict[str, int]
     """`source.measure` that the environment does not have -> what was not posted to it."""
+    foreseen: dict[int, int]
+    """Number of the offset -> what its reservations had for it when they were read."""
 
 
 def plan(  # noqa: PLR0913 - what a posting is made of
@@ -92,7 +96,7 @@ def plan(  # noqa: PLR0913 - what a posting is made of
     of = targets.subject(rules, line.organization, line.product)
     if isinstance(of, Rejected):
         return of
-    made = Plan([], [], {}, {})
+    made = Plan([], [], {}, {}, {})
     changes = _changes(rules, line, of, made.skipped, scope)
     if isinstance(changes, Rejected):
         return changes
@@ -105,7 +109,9 @@ def plan(  # noqa: PLR0913 - what a posting is made of
             why = left_out[offset.number]
             made.failures[offset.number] = Failure(why.reason, why.message)
             continue
+        before = sum(room.values())
         commands = _offset(rules, line, offset, of, parameters, holds, room)
+        made.foreseen[offset.number] = before - sum(room.values())
         if isinstance(commands, Failure):
             made.failures[offset.number] = _located(commands, nodes.get(line.reservation.reservation_id, ""))
             continue
@@ -127,7 +133,12 @@ def conclude(
             consumed[number] = consumed.get(number, 0) + accepted.released
     for offset in line.offsets:
         if offset.state == "pending" and scope.takes(offset.event):
-            _settle(offset, consumed.get(offset.number, 0), made.failures.get(offset.number))
+            _settle(
+                offset,
+                consumed.get(offset.number, 0),
+                made.failures.get(offset.number),
+                made.foreseen.get(offset.number, 0),
+            )
     for event in line.pending:
         if scope.takes(event.number):
             event.posted_at, event.contained_in = now, scope.snapshot
@@ -138,7 +149,12 @@ def conclude(
     return line
 
 
-def _settle(offset: Offset, consumed: int, failure: Failure | None) -> None:
+def _settle(offset: Offset, consumed: int, failure: Failure | None, foreseen: int) -> None:
+    """What became of an offset.
+
+    It stays pending when somebody drew on its reservations after they were read: the next attempt reads them again and
+    asks those that have something left.
+    """
     offset.consumed += consumed
     offset.attempts += 1
     offset.code = offset.message = offset.line_node = offset.reserved_node = ""
@@ -146,6 +162,8 @@ def _settle(offset: Offset, consumed: int, failure: Failure | None) -> None:
     if failure is not None:
         offset.state, offset.code, offset.message = "failed", failure.code, failure.message
         offset.line_node, offset.reserved_node = failure.line_node, failure.reserved_node
+    elif rest > 0 and consumed < foreseen:
+        offset.state = "pending"
     elif rest <= 0 or offset.release:
         offset.state = "done"
     elif offset.consumed:
@@ -175,7 +193,7 @@ def _changes(
             for name, quantity in change.figures.items():
                 source, _, measure = name.partition(".")
                 number = rules.measures.get((source, measure))
-                if number is not None and (position.key, number) in scope.inside:
+                if number in scope.everywhere or (position.key, number) in scope.inside:
                     continue
                 if number is None:
                     skipped[name] = skipped.get(name, 0) + quantity

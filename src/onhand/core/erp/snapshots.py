@@ -69,9 +69,9 @@ def inside(line: Line, snapshot: Snapshot) -> frozenset[int]:
 
 def after(rules: Rules, line: Line, snapshot: Snapshot) -> Cells | Rejected:
     """What was posted of a line although the snapshot does not contain it."""
-    if snapshot.up_to is None or line.line_id in snapshot.wholly or not _of(line.source, snapshot):
+    if snapshot.up_to is None or line.line_id in snapshot.wholly:
         return {}
-    if line.forgotten_sequence > snapshot.up_to:
+    if _of(line.source, snapshot) and line.forgotten_sequence > snapshot.up_to:
         return Rejected(
             Reason.INVALID_VALUE,
             f"The snapshot is too old: line {line.line_id!r} no longer remembers what came after number "

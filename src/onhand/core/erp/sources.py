@@ -19,6 +19,9 @@ KIND: Final = "erp-source"
 REFUSED_MAX: Final = 100
 """Refused messages that a source remembers, the latest."""
 
+RECENT_MAX: Final = 512
+"""Numbers whose content a source remembers, the latest: as many as one request has."""
+
 
 class RefusedMessage(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
     """A message that the rules refused. Its number is used up: the sequence goes on."""
@@ -41,6 +44,8 @@ class Source(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
     """Last missing number; the first one is `next`. None: no gap is known."""
     gap_at: int | None = None
     refused: list[RefusedMessage] = []
+    recent: list[int] = []
+    """Fingerprints of the messages before `next`, the latest last."""
 
     @property
     def missing(self) -> tuple[int, int] | None:
@@ -53,12 +58,18 @@ class Source(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
         """A message came that is too early."""
         self.gap_to, self.gap_at = max(sequence - 1, self.gap_to or 0), now
 
-    def taken(self, now: int) -> None:
+    def taken(self, fingerprint: int, now: int) -> None:
         """The message that was expected came."""
         self.next += 1
+        self.recent = [*self.recent, fingerprint][-RECENT_MAX:]
         self.last_at = now
         if self.gap_to is not None and self.gap_to < self.next:
             self.gap_to = self.gap_at = None
+
+    def fingerprint(self, sequence: int) -> int | None:
+        """What came under an earlier number; None when it is forgotten."""
+        place = sequence - self.next + len(self.recent)
+        return self.recent[place] if place >= 0 else None
 
     def refuse(self, refused: RefusedMessage) -> None:
         """Remember a refusal."""

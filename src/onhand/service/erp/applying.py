@@ -16,7 +16,7 @@ from onhand.core.erp.posting import CALLER, Plan, Scope
 from onhand.core.erp.snapshots import Cells, Snapshot
 from onhand.core.erp.targets import HoldFacts
 from onhand.core.fingerprints import digest
-from onhand.core.keys import Dimensions, Position
+from onhand.core.keys import Dimensions, Position, encode
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected, Replayed
 from onhand.core.rules import Rules
 from onhand.ports import DocumentRow, ProductStock
@@ -61,8 +61,11 @@ class Applying(msgspec.Struct, kw_only=True):
         sets = len(commands)
         plans: list[tuple[str, Plan, int, Scope]] = []
         self.offsets = {}
+        everywhere = snapshots.measures(rules) if self.snapshot.complete else frozenset()
         for line_id, line in self.told.items():
-            scope = Scope(snapshots.inside(line, self.snapshot), frozenset(cells), self.snapshot.id)
+            scope = Scope(
+                snapshots.inside(line, self.snapshot), frozenset(cells), everywhere, self.snapshot.id
+            )
             if not scope.events and not self._told(line_id):
                 continue
             plan = self._plan(rules, line, scope)
@@ -129,11 +132,8 @@ class Applying(msgspec.Struct, kw_only=True):
         if isinstance(named, Rejected):
             return named
         positions, cells = named
-        if self.snapshot.complete and self.stock is not None:
-            erp = snapshots.measures(rules)
-            for row in self.stock.rows:
-                if row.measure in erp and row.own:
-                    cells.setdefault((row.position, row.measure), 0)
+        if self.snapshot.complete:
+            self._empty(rules, cells)
         for line in self.told.values():
             later = snapshots.after(rules, line, self.snapshot)
             if isinstance(later, Rejected):
@@ -144,6 +144,18 @@ class Applying(msgspec.Struct, kw_only=True):
         for key, _ in cells:
             positions.setdefault(key, snapshots.position_of(rules, key))
         return positions, cells
+
+    def _empty(self, rules: Rules, cells: Cells) -> None:
+        """Zero for every figure of the ERP that is stored and not named.
+
+        A product without a figure is set to zero at its total, so that something remembers the snapshot's id.
+        """
+        erp = snapshots.measures(rules)
+        if erp and not cells:
+            cells[snapshots.position_of(rules, encode(())).key, min(erp)] = 0
+        for row in self.stock.rows if self.stock is not None else ():
+            if row.measure in erp and row.own:
+                cells.setdefault((row.position, row.measure), 0)
 
     def _sets(self, positions: Mapping[str, Position], cells: Cells) -> list[SetOnHand]:
         """The id and the fingerprint are those of what was asked, so that a repeated snapshot is known whatever came since."""

@@ -108,7 +108,7 @@ class ErpLines:
             nonlocal made
             document = concluded.documents[0]
             made = sources.decode(document.body) if document.version else Source(name=name)
-            made.next, made.gap_to, made.gap_at = following, None, None
+            made.next, made.gap_to, made.gap_at, made.recent = following, None, None, []
             return (DocumentWrite(key, document.version, sources.encode(made)),)
 
         await self._batcher.submit(rules, lambda _: Group(commands=(), documents=(key,), finish=finish))
@@ -128,7 +128,7 @@ class ErpLines:
             if not chosen and not (number is None and line.refused):
                 return _nothing(line, number)
             for one in chosen:
-                one.state = "pending"
+                one.state, one.dimensions = "pending", line.where(one)
             line.refused = ""
             return line
 

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from onhand.core.erp import lines, posting, snapshots, targets
+from onhand.core.erp import lines, posting, snapshots, sources, targets
 from onhand.core.erp.asking import LineAsked, Said, Setting, Spoiled
 from onhand.core.erp.intake import Asked
 from onhand.core.erp.lines import Line
@@ -79,6 +79,11 @@ class Snapshots:
             Fault: some products may be done; the same snapshot may be sent again.
         """
         done: list[Applied] = []
+        ahead = await self._ahead(rules, parts)
+        if ahead is not None:
+            return [
+                Applied(organization=one.organization, product=one.product, refusal=ahead) for one in parts
+            ]
         for start in range(0, len(parts), AT_ONCE):
             done += await asyncio.gather(*(self.one(rules, part) for part in parts[start : start + AT_ONCE]))
         return done
@@ -169,6 +174,21 @@ class Snapshots:
             setting=setting,
             facts=await self._holds.facts(rules.environment, wanted),
             left_out=left_out,
+        )
+
+    async def _ahead(self, rules: Rules, parts: Sequence[Snapshot]) -> Rejected | None:
+        """Why a snapshot is refused that contains messages which did not come yet: they would be added to it later."""
+        up_to = parts[0].up_to if parts else None
+        if up_to is None:
+            return None
+        row = await self._documents.document(sources.key(rules.environment, parts[0].source))
+        following = 1 if row is None else sources.decode(row.body).next
+        if following > up_to:
+            return None
+        return Rejected(
+            Reason.SEQUENCE_GAP,
+            f"The snapshot contains number {up_to} of source {parts[0].source!r}, which has sent nothing from {following} "
+            f"on. Send that first; if it is lost, let the source go on at {up_to + 1} (PUT erp/sources).",
         )
 
     async def _stock(self, rules: Rules, product: ProductKey) -> ProductStock | None:

@@ -191,7 +191,7 @@ class ErpSync:
                 if one.lost(rules):
                     one.found(await self._holds.node_of(rules, *one.reservation))
                 state = await self._submit(rules, one)
-                if state is not None:
+                if state is not None and state != "pending":
                     return Report(failed=1) if state == "failed" else Report(posted=1)
                 read = await self._documents.document(row.key)
                 if read is None or "waits=yes" not in read.labels:
@@ -280,7 +280,7 @@ class _Posting:
 
     def _finish(self, made: Plan, concluded: Concluded) -> Sequence[DocumentWrite]:
         line = posting.conclude(lines.decode(self.row.body), made, concluded.outcomes, concluded.now)
-        line.due_at = None
+        line.due_at = concluded.now if line.waits else None
         self.state = line.state
         return (intake.write(self.row.key, self.row.version, line),)
 
