@@ -20,6 +20,7 @@ from onhand.core.orders.events import Actor
 from onhand.core.orders.lines import read_order
 from onhand.core.orders.model import Order, Property
 from onhand.core.snapshot import Decision, Reads, Snapshot
+from onhand.outside import HttpOutside
 from onhand.ports import Clock, Unit
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
@@ -109,6 +110,7 @@ class Process:
             environments=self.environments,
             clock=clock,
             exchange=Rates(self.documents, self.batcher),
+            outside=HttpOutside(()),
         )
 
     async def start(self) -> None:
