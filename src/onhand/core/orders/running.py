@@ -191,11 +191,16 @@ def skipped(run: Run, planned: PlannedStep, skip: Skip) -> Run:
 
 
 def concluded(
-    run: Run, planned: PlannedStep, result: StepResult, errors: tuple[EntityError, ...], *, halts: bool = True
+    run: Run,
+    planned: PlannedStep,
+    result: StepResult,
+    errors: tuple[EntityError, ...],
+    *,
+    halts: bool | None = None,
 ) -> Run:
-    """The run past a step that ended with this result; without `halts` it goes on whatever the step's setting says."""
+    """The run past a step that ended with this result; `halts` says what an error does whatever the step's setting is."""
     failed = result.action_status == "Error"
-    halted = failed and halts and _halts(planned)
+    halted = failed and (_halts(planned) if halts is None else halts)
     ended = (*run.ended_groups, planned.group) if failed and planned.group_stops else run.ended_groups
     return msgspec.structs.replace(
         run,

@@ -126,7 +126,11 @@ class Leading:
             raise LostOrderError
         result_shown = _result_of(planned, result, time.perf_counter() - begun, before, stored.record.order)
         run = running.concluded(
-            run, planned, result_shown, _errors(planned, result, self._now()), halts=not result.never_halts
+            msgspec.structs.replace(run, results=(*run.results, *result.taken_over)),
+            planned,
+            result_shown,
+            _errors(planned, result, self._now()),
+            halts=_halts(result),
         )
         if result.trigger_new_status:
             run = running.triggering(
@@ -212,6 +216,13 @@ def new_id() -> str:
 def _type_of(workflows: Workflows, order: Order | None) -> OrderType:
     found = None if order is None else workflows.order_type(order.order_type)
     return found or OrderType(name="" if order is None else order.order_type, order_statuses=())
+
+
+def _halts(result: Result) -> bool | None:
+    """Whether an error halts the run; None: the step's setting says."""
+    if result.halts:
+        return True
+    return False if result.never_halts else None
 
 
 def _result_of(
