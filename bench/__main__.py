@@ -25,7 +25,7 @@ from bench.session import FULL, QUICK, Session, generate
 from bench.workload import Keys
 
 ROOT = Path(__file__).resolve().parent.parent
-OPTIONAL = ("P8", "P9", "P11", "P12")
+OPTIONAL = ("P8", "P9", "P11", "P12", "ship")
 """Measured only when named or with `--all`: they take longer than all others together."""
 
 

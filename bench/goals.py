@@ -15,6 +15,7 @@ class Verdict(enum.StrEnum):
     GATE = "gate met"
     MISSED = "not met"
     SHOWN = "below goal, no gate"
+    NO_GOAL = "measured, no goal"
     NOT_MEASURED = "not measured"
 
 
@@ -24,7 +25,8 @@ class Target(msgspec.Struct, frozen=True):
     figure: str
     """Name of the measured figure."""
     words: str
-    goal: float
+    goal: float | None
+    """None: shown beside the others, compared with nothing."""
     gate: float | None
     """None: what is reached before the goal is shown and not judged."""
     ceiling: bool = False
@@ -34,6 +36,8 @@ class Target(msgspec.Struct, frozen=True):
         """How a measured figure stands."""
         if measured is None:
             return Verdict.NOT_MEASURED
+        if self.goal is None:
+            return Verdict.NO_GOAL
         if self._holds(measured, self.goal):
             return Verdict.GOAL
         if self.gate is None:
@@ -116,6 +120,14 @@ TARGETS: Mapping[str, Sequence[Target]] = {
         ),
         Target("erp_mb", "server's memory meanwhile", 400, None, ceiling=True, unit="MB"),
         Target("erp_wrong", "lines not offset exactly once", 0, 0, ceiling=True, unit=""),
+    ),
+    "ship": (
+        Target("ship_rate", "orders of 5 lines through the status Ship", None, None, unit="orders/s"),
+        Target("ship_p50_ms", "p50 of a status update, 32 at a time", None, None, ceiling=True, unit="ms"),
+        Target("ship_p99_ms", "p99 of a status update, 32 at a time", None, None, ceiling=True, unit="ms"),
+        Target(
+            "ship_wrong", "reductions, reservations or pieces that are wrong", 0, 0, ceiling=True, unit=""
+        ),
     ),
     "memory": (
         Target(

@@ -15,6 +15,7 @@ from bench.machine import fdatasync_us, resident_mb
 from bench.onhand_system import ENVIRONMENT, Onhand
 from bench.processes import say
 from bench.session import Session, generate, highest_memory, process
+from bench.shipping import shipping
 from bench.systems import FastApiRedis, FastApiTransaction, PgBench, RawFunction, System
 from bench.workload import Keys, product, query
 
@@ -314,5 +315,6 @@ PHASES: Sequence[tuple[set[str], Callable[..., object]]] = (
     ({"P9"}, queries),
     ({"P11"}, imports),
     ({"P12"}, erp_lines),
+    ({"ship"}, shipping),
     ({"P8"}, growth),
 )

@@ -36,6 +36,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     kills: int = 3
     imports: int = 1_000_000
     erp_lines: int = 100_000
+    orders: int = 2_000
+    """Orders that are made and shipped."""
     growth_records: int = 10_000_000
     growth_movements: int = 100_000_000
 
@@ -51,6 +53,7 @@ QUICK = Scale(
     scarce_pieces=100,
     imports=50_000,
     erp_lines=10_000,
+    orders=300,
     growth_records=100_000,
     growth_movements=1_000_000,
 )

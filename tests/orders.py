@@ -20,6 +20,7 @@ from onhand.core.orders.events import Actor
 from onhand.core.orders.lines import read_order
 from onhand.core.orders.model import Order, Property
 from onhand.core.snapshot import Decision, Reads, Snapshot
+from onhand.outside import HttpOutside
 from onhand.ports import Clock, Unit
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
@@ -30,7 +31,7 @@ from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.documents import PostgresDocuments
 from onhand.storage.postgres.pool import Database
 from onhand.storage.postgres.reader import PostgresReader
-from onhand.storage.postgres.store import PostgresStore, lines_for
+from onhand.storage.postgres.store import PostgresStore, PostgresUnit, lines_for
 from onhand.telemetry import Metrics
 
 TESTER = Actor(user="tests")
@@ -86,10 +87,17 @@ class MortalUnit:
 class Process:
     """One process of the service."""
 
-    def __init__(self, pool: Database, clock: Clock) -> None:
+    def __init__(
+        self,
+        pool: Database,
+        clock: Clock,
+        *,
+        unit: type[PostgresUnit] = PostgresUnit,
+        refresh_seconds: float = 0.0,
+    ) -> None:
         self._lines = lines_for(pool._connect_args[0])  # the same database
-        self.store = MortalStore(PostgresStore(self._lines))
-        self.environments = Environments(PostgresCatalogue(pool), refresh_seconds=0.0)
+        self.store = MortalStore(PostgresStore(self._lines, unit))
+        self.environments = Environments(PostgresCatalogue(pool), refresh_seconds=refresh_seconds)
         self.documents = PostgresDocuments(pool)
         self.reader = PostgresReader(pool)
         self.batcher = Batcher(
@@ -102,6 +110,7 @@ class Process:
             environments=self.environments,
             clock=clock,
             exchange=Rates(self.documents, self.batcher),
+            outside=HttpOutside(()),
         )
 
     async def start(self) -> None:

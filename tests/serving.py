@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ import uvicorn
 from onhand.api.app import create_app
 from onhand.api.hot import HotProtocol
 from onhand.api.services import Limits, Services
+from onhand.outside import HttpOutside
 from onhand.service.access import SCOPES, Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
@@ -149,6 +150,7 @@ async def serving(
     limits: Limits | None = None,
     access: AccessSettings | None = None,
     http: type[asyncio.Protocol] = HotProtocol,
+    http_actions: Sequence[str] = (),
 ) -> AsyncIterator[Running]:
     """A service over this database, on a free port of the loopback interface."""
     clock, metrics = MovableClock(), Metrics()
@@ -166,6 +168,7 @@ async def serving(
         environments=environments,
         clock=clock,
         exchange=rates,
+        outside=HttpOutside(http_actions),
     )
     purchasing = Purchasing(documents, batcher)
     handing = Handing(orders.around, environments, purchasing, documents, batcher, orders.orders, clock)

@@ -12,6 +12,7 @@ import msgspec
 from onhand.core import documents, stock
 from onhand.core.commands import DocumentKey, Kind
 from onhand.core.keys import Dimensions, ProductKey
+from onhand.core.orders.outside import Answer, NoAnswer, Request
 from onhand.core.orders.postings import ItemFilter, PostingFilter
 from onhand.core.snapshot import Decision, Reads, Snapshot
 
@@ -312,6 +313,13 @@ class Documents(Protocol):
 
     async def due(self, kind: str, now_us: int, limit: int) -> list[DocumentRow]:
         """Those on which work is due, of all environments, the longest due first."""
+
+
+class Outside(Protocol):
+    """Systems outside that workflow steps call."""
+
+    async def post(self, request: Request, idempotency_key: str) -> Answer | NoAnswer:
+        """The answer to a request, within its time; nothing is raised."""
 
 
 class Items(Protocol):

@@ -45,6 +45,8 @@ def test_a_secret_may_lie_in_a_file_and_is_never_shown(tmp_path):
         ({"ONHAND_OIDC_ISSUER": "https://issuer.example"}, "oidc_audience"),
         ({"ONHAND_LANES": "8", "ONHAND_POOL_MAX": "8"}, "above lanes"),
         ({"ONHAND_DATABASE_URL_FILE": "/nowhere"}, "cannot read /nowhere"),
+        ({"ONHAND_HTTP_ACTION_ALLOW": "hooks.example.com"}, "URL prefix"),
+        ({"ONHAND_HTTP_ACTION_ALLOW": "https://a.example https://u:p@b.example"}, "u:p@b.example must be"),
     ],
 )
 def test_a_wrong_value_says_which_from_where_and_why(variables, message):
@@ -103,3 +105,9 @@ def test_settings_are_frozen_and_read_nothing_themselves(monkeypatch):
     assert settings.port == 8300
     with pytest.raises(ValueError, match="frozen"):
         settings.port = 2
+
+
+def test_urls_that_steps_may_call_are_separated_by_blanks():
+    assert load(variables={}).settings.http_actions == ()
+    variables = {"ONHAND_HTTP_ACTION_ALLOW": " https://a.example/x  http://localhost:8080 "}
+    assert load(variables=variables).settings.http_actions == ("https://a.example/x", "http://localhost:8080")

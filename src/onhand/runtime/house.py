@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import psycopg
 
 from onhand.core.rules import Limits as FlowLimits
+from onhand.outside import HttpOutside
 from onhand.ports import Clock, Documents, Reader
 from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
@@ -231,6 +232,7 @@ def _build(settings: Settings, url: str, pool: Database, lines: Lines) -> House:
         environments=environments,
         clock=clock,
         exchange=rates,
+        outside=HttpOutside(settings.http_actions),
         lease=timedelta(seconds=settings.workflow_lease_seconds),
     )
     purchasing = Purchasing(documents, batcher)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -285,6 +286,13 @@ class Settings(BaseSettings):
         le=3_600,
     )
 
+    http_action_allow: str = _knob(
+        "",
+        "URLs that the workflow step HttpAction may call, as prefixes separated by blanks, such as https://hooks.example.com/orders. "
+        "Empty by default: whoever may configure workflows would otherwise make the service call anything that it can reach.",
+        group="orders",
+    )
+
     # Keeping -------------------------------------------------------------------------------------------------
 
     refusal_days: int = _knob(
@@ -336,6 +344,18 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql://; other databases are not supported")
         return value
 
+    @field_validator("http_action_allow")
+    @classmethod
+    def _url_prefixes(cls, value: str) -> str:
+        for one in value.split():
+            parts = urlsplit(one)
+            plain = not (parts.query or parts.fragment or "@" in parts.netloc)
+            if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+                raise ValueError(
+                    f"{one} must be a URL prefix such as https://hooks.example.com/orders, without credentials and query"
+                )
+        return value
+
     @field_validator("oidc_issuer")
     @classmethod
     def _https_issuer(cls, value: str | None) -> str | None:
@@ -377,6 +397,11 @@ class Settings(BaseSettings):
             return self.public_url.rstrip("/")
         host = "localhost" if self.host in ("", "0.0.0.0", "::") else self.host  # noqa: S104 - compared only
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def http_actions(self) -> tuple[str, ...]:
+        """The prefixes of `http_action_allow`."""
+        return tuple(self.http_action_allow.split())
 
     @property
     def embedded(self) -> bool:

@@ -30,7 +30,8 @@ from onhand.core.orders.configuration import (
 )
 from onhand.core.orders.model import Order, OrderLine, Shipment
 from onhand.core.orders.moves import Applied, ItemRef, LineRef, Move
-from onhand.core.orders.record import LedgerRow
+from onhand.core.orders.outside import Answer, NoAnswer, Request
+from onhand.core.orders.record import LedgerRow, StepResult
 from onhand.core.orders.stocked import NOTHING_STOCKED, Stocked
 from onhand.core.outcomes import Rejected
 
@@ -82,6 +83,10 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
     never_halts: bool = False
     """The run goes on after this error, whatever the step's `stop_on_error` says."""
+    halts: bool = False
+    """The run is halted by this error, whatever the step's `stop_on_error` says."""
+    taken_over: tuple[StepResult, ...] = ()
+    """Results that another system made; they stand before this one in the results of the run."""
 
 
 def success(message: str = "", *, invisible: bool = False) -> Result:
@@ -125,6 +130,8 @@ class Facts:
     now: datetime
     user_id: str = ""
     run_id: str = ""
+    answer: Answer | NoAnswer | None = None
+    """What another system answered to `StepSpec.calls`; None where nothing was called."""
     is_test: bool = False
     """A dry run: moves are simulated, so that nothing is known of costs."""
 
@@ -148,6 +155,8 @@ class Unit(msgspec.Struct, frozen=True, kw_only=True):
     """Stable within the step: the shipment's id, or "order"."""
     moves: tuple[Move, ...] = ()
     edit: Edit | None = None
+    settles: bool = False
+    """After the edit the lines say about reservations what the ledger says."""
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,6 +230,8 @@ class StepSpec:
     related: tuple[str, ...] = ()
     plan: Callable[[Facts], Result | Plan] | None = None
     """None: not implemented; such a step runs as a warning."""
+    calls: Callable[[Facts], Request | Result] | None = None
+    """What the step asks another system before it plans, at least once; not in a dry run."""
     needs: Callable[[Facts], Iterable[ItemRef]] = _no_needs
     """Items whose stock `plan` wants to see."""
 

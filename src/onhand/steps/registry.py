@@ -8,6 +8,7 @@ from typing import Final
 from onhand.core.orders.configuration import folded
 from onhand.steps import (
     allocation,
+    http_action,
     packages,
     pickup,
     reallocation,
@@ -47,6 +48,7 @@ CATALOGUE: Final[tuple[StepSpec, ...]] = (
     status.SET_UPDATE_STATUS_DATE,
     returns.UPDATE_INVENTORY,
     returns.UPDATE_ORDER_STATUS,
+    *http_action.STEPS,
     *unbuilt.STEPS,
 )
 

@@ -40,14 +40,6 @@ def _unbuilt(  # noqa: PLR0913 - the columns of the catalogue
 _NEW: Final = ("New",)
 _WAREHOUSE: Final = (Property(name="warehouseCode", meaning="The warehouse."),)
 
-HTTP_ACTION: Final = _unbuilt(
-    "HttpAction",
-    "HTTP action",
-    "Integration",
-    tier=2,
-    behaviour="an endpoint of yours (`connector`) gets order and step configuration, and answers with results and a patch.",
-)
-
 CROSS_DOCK: Final = _unbuilt(
     "MarkOrderLinesForCrossDock",
     "Mark order lines for cross dock",
@@ -155,4 +147,4 @@ OTHERS: Final = tuple(
     )
 )
 
-STEPS: Final = (HTTP_ACTION, CROSS_DOCK, *ALLOCATIONS, *SPLITS, *OTHERS)
+STEPS: Final = (CROSS_DOCK, *ALLOCATIONS, *SPLITS, *OTHERS)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import psycopg
+import pytest
 
 from onhand.core.orders.requests import StatusUpdate
 from onhand.service.faults import Fault
 from onhand.service.workflow.leading import LEASE
 from onhand.storage.postgres.pool import open_pool
-from tests.conformance.orders.conftest import STEP, Shop, only, released
+from tests.conformance.orders.conftest import STEP, Shop, only, properties, released
 from tests.e2e.orders.order_calls import line
 from tests.orders import TESTER, Death, Process
 
@@ -19,6 +20,27 @@ FIVE = ("A", "B", "C", "D", "E")
 
 async def five(shop: Shop) -> None:
     await shop.given(released("S1", *(line(f"L{code}", 1, code) for code in FIVE)))
+
+
+async def dying(
+    shop: Shop, database_url: str, status: str, commits: int, death: Death = Death.BEFORE_COMMIT
+) -> None:
+    """A process enters a status and dies after so many commits, and the claim on its run has run out."""
+    pool = await open_pool(database_url, connections_max=4)
+    try:
+        process = Process(pool, shop.running.clock)
+        await process.start()
+        process.store.commits_left, process.store.death = commits, death
+        try:
+            await process.desk.parts.status("shop", "O1", StatusUpdate(status=status), TESTER, None)
+        except Fault:
+            assert process.store.dead
+        await process.desk.background.drain()
+        assert process.store.dead
+        await process.stop()
+    finally:
+        await pool.close()
+    shop.running.clock.ahead_s += LEASE.total_seconds() + 1
 
 
 async def test_51_two_workers_at_the_same_instant(shop: Shop) -> None:
@@ -165,3 +187,66 @@ async def test_66_a_second_worker_starts_after_the_claim_ran_out(shop: Shop, dat
     await shop.run()
     assert await shop.both(*FIVE) == dict.fromkeys(FIVE, (9, 0))
     assert len(await shop.transactions()) == 5
+
+
+async def test_steps_after_the_save_do_not_outlive_their_order(shop: Shop, database_url: str) -> None:
+    await shop.workflow(Step=[{"name": "ReduceInventory", "runAfterOrderIsSaved": True}])
+    await shop.given()
+    await dying(shop, database_url, "Step", 2)  # before what comes after the save
+    await shop.ok("DELETE", "orders/O1?permanently=true")
+    await shop.given(released("S1", line("L1", 3)))  # another order under the id
+    await shop.running.services.orders.overdue.take_up()
+    assert await shop.levels() == (10, 0)
+
+
+@pytest.mark.parametrize("commits", [2, 4])
+async def test_a_status_that_a_step_wants_survives_a_crash(
+    shop: Shop, database_url: str, commits: int
+) -> None:
+    change = {
+        "name": "ChangeStatus",
+        "runAfterOrderIsSaved": commits == 4,
+        "properties": properties(orderStatus="Completed"),
+    }
+    await shop.workflow(Step=[change], Completed=["ReduceInventory"])
+    await shop.given()
+    await dying(shop, database_url, "Step", commits)
+    assert (await shop.order())["status"] == "Step"
+    await shop.running.services.orders.overdue.take_up()
+    assert (await shop.order())["status"] == "Completed"
+    assert await shop.levels() == (9, 0)
+    assert await shop.running.services.orders.overdue.take_up() == 0
+
+
+async def test_a_status_that_a_step_after_the_save_wants_is_entered(shop: Shop) -> None:
+    change = {
+        "name": "ChangeStatus",
+        "runAfterOrderIsSaved": True,
+        "properties": properties(orderStatus="Completed"),
+    }
+    await shop.workflow(Step=[change], Completed=["ReduceInventory"])
+    await shop.given()
+    assert (await shop.run())["order"]["status"] == "Step"
+    assert (await shop.order())["status"] == "Completed"
+    assert await shop.levels() == (9, 0)
+
+
+async def test_another_status_instead_voids_the_one_that_was_wanted(shop: Shop, database_url: str) -> None:
+    change = {"name": "ChangeStatus", "properties": properties(orderStatus="Completed")}
+    await shop.workflow(Step=[change], Completed=["ReduceInventory"], Cancelled=[])
+    await shop.given()
+    await dying(shop, database_url, "Step", 2)
+    await shop.run("Cancelled")
+    await shop.running.services.orders.overdue.take_up()
+    assert (await shop.order())["status"] == "Cancelled"
+    assert await shop.levels() == (10, 0)
+
+
+async def test_the_steps_of_an_interrupted_run_are_not_passed_over(shop: Shop, database_url: str) -> None:
+    await shop.workflow(Step=[STEP], Completed=[])
+    await shop.given()
+    await dying(shop, database_url, "Step", 1)
+    await shop.refused(409, "OrderLocked", "POST", "orders/O1/status", {"status": "Completed"})
+    await shop.running.services.orders.overdue.take_up()
+    await shop.run("Completed")
+    assert await shop.levels() == (9, 0)

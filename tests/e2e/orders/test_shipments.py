@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.e2e.orders.order_calls import Desk, line, shipment
+from tests.e2e.orders.order_calls import Desk, line, order, shipment
 
 PLAIN = {"orderType": "Plain"}
 
@@ -91,3 +91,31 @@ async def test_goods_that_left_stay_with_their_shipment(desk: Desk) -> None:
     detail = await desk.refused(400, "ValidationFailed", "PUT", "orders/O1/shipments/order-lines", body)
     assert "was taken from stock already" in detail
     assert await desk.levels() == (7, 0)
+
+
+def parted(*there: int, warehouse: str = "WH2") -> dict:
+    """A line of four: what is not in another shipment, which may leave from another warehouse, stays."""
+    rest = [
+        shipment(f"S{number}", line("L1", quantity), warehouse=warehouse)
+        for number, quantity in enumerate(there, 2)
+    ]
+    return order("O1", shipment("S1", line("L1", 4 - sum(there))), *rest)
+
+
+async def test_a_part_that_went_elsewhere_is_given_back_where_it_is(desk: Desk) -> None:
+    await desk.create("O1", shipment("S1", line("L1", 4)))
+    await desk.ok("PUT", "orders/O1", parted(2))
+    assert (await desk.levels(), await desk.levels(location="WH2")) == ((10, 2), (0, 2))
+    await desk.ok("DELETE", "orders/O1?permanently=true")
+    assert (await desk.levels(), await desk.levels(location="WH2")) == ((10, 0), (0, 0))
+    await desk.audit()
+
+
+async def test_a_part_that_went_elsewhere_comes_back(desk: Desk) -> None:
+    await desk.create("O1", shipment("S1", line("L1", 4)))
+    await desk.ok("PUT", "orders/O1", parted(2))
+    await desk.ok("PUT", "orders/O1", parted(2, warehouse="WH1"))
+    assert (await desk.levels(), await desk.levels(location="WH2")) == ((10, 4), (0, 0))
+    await desk.ok("PUT", "orders/O1", order("O1", shipment("S1", line("L1", 4))))
+    assert (await desk.levels(), await desk.levels(location="WH2")) == ((10, 4), (0, 0))
+    await desk.audit()

@@ -25,6 +25,7 @@ from onhand.core.concluding import Concluded
 from onhand.core.orders import moves as m
 from onhand.core.orders.addresses import Address, resolve
 from onhand.core.orders.entities import to_stored
+from onhand.core.orders.following import settled
 from onhand.core.orders.identity import Identity
 from onhand.core.orders.ledger import item_of
 from onhand.core.orders.marking import followed
@@ -77,12 +78,14 @@ class Application:
         stock: Mapping[ItemRef, Stocked] | None = None,
         attempt: str = "",
         commands: Sequence[GroupMember] = (),
+        settles: bool = False,
     ) -> None:
         """`attempt` makes the ids of effects that belong to no line unique; `commands` come first and are not concluded."""
         self._around = around
         self._stored = stored
         self._moves = tuple(moves)
         self._edit = edit
+        self._settles = settles
         self._finish_record = finish
         self._extra = extra
         self._index = index
@@ -131,7 +134,10 @@ class Application:
             applied.append(one)
         record = work.record
         if self._edit is not None and record.order is not None:
-            record = msgspec.structs.replace(record, order=self._edit(record.order))
+            edited = self._edit(record.order)
+            record = msgspec.structs.replace(
+                record, order=settled(record, edited) if self._settles else edited
+            )
         record = self._finish_record(record, applied, work.notes, concluded)
         labels, due_at = self._index(record)
         write = DocumentWrite(stored.key, stored.version, to_stored(record), labels, due_at)

@@ -162,6 +162,8 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The run in progress: while it is claimed nobody else changes the order."""
     later: tuple[Run, ...] = ()
     """Runs of steps that wait for the order to be saved, oldest first."""
+    following: Run | None = None
+    """The run that ended last and wants a status that was not entered yet; it has no steps any more."""
     next_event: int = 1
     made_by: str = ""
     """Client, idempotency key and digest of the request that created it; empty without a key."""

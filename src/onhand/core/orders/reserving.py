@@ -170,8 +170,9 @@ class Relocating(Part):
         self.quantity = left if split is None else min(split.quantity, left)
         self.places = ((source.product, source.place), (target.product, target.place))
         if self.row is not None and self.quantity:
-            given = giving_back(around, identity, self.row, source, move.line, self.quantity)
-            fresh = msgspec.structs.replace(self.row, hold_id="", revision=self.row.revision + 1)
+            given = giving_back(around, identity, self.row, source, self.row.line, self.quantity)
+            revision = self.row.revision + 1 if split is None else 0  # a row that is made begins to count
+            fresh = msgspec.structs.replace(self.row, hold_id="", revision=revision)
             quantity = self.quantity + further
             taken = taking(around, identity, fresh, target, move.line, quantity, check=move.check)
             self.commands = (given, taken)

@@ -112,10 +112,26 @@ def continued(run: Run) -> Run | None:
     )
 
 
+def wanting(run: Run) -> Run | None:
+    """What stays of a run that has ended until the status that it wants is entered; None when it wants none."""
+    if run.aborted or not run.trigger:
+        return None
+    return msgspec.structs.replace(run, steps=(), after=(), done_units=(), results=(), errors=(), skipped=())
+
+
+def is_same_work(run: Run, other: Run) -> bool:
+    """Whether two runs do the same, so that one may take the place of the other."""
+    return all(
+        getattr(run, name) == getattr(other, name)
+        for name in ("status", "order_type", "shipment_id", "return_id", "steps", "after")
+    )
+
+
 def due_of(record: OrderRecord) -> int | None:
     """When somebody should look at the order, in microseconds since 1970: a run to take over, a status to enter."""
     moments = [] if record.run is None else [record.run.claimed_to]
     moments += [one.claimed_to for one in record.later[:1]]
+    moments += [] if record.following is None else [record.following.claimed_to]
     order = record.order
     if order is not None and order.update_status_date is not None and order.next_order_status:
         moments.append(order.update_status_date)
@@ -175,11 +191,16 @@ def skipped(run: Run, planned: PlannedStep, skip: Skip) -> Run:
 
 
 def concluded(
-    run: Run, planned: PlannedStep, result: StepResult, errors: tuple[EntityError, ...], *, halts: bool = True
+    run: Run,
+    planned: PlannedStep,
+    result: StepResult,
+    errors: tuple[EntityError, ...],
+    *,
+    halts: bool | None = None,
 ) -> Run:
-    """The run past a step that ended with this result; without `halts` it goes on whatever the step's setting says."""
+    """The run past a step that ended with this result; `halts` says what an error does whatever the step's setting is."""
     failed = result.action_status == "Error"
-    halted = failed and halts and _halts(planned)
+    halted = failed and (_halts(planned) if halts is None else halts)
     ended = (*run.ended_groups, planned.group) if failed and planned.group_stops else run.ended_groups
     return msgspec.structs.replace(
         run,
@@ -220,15 +241,17 @@ def checkpoint(run: Run, unit: str, until: datetime) -> Run:
 
 
 def run_of(record: OrderRecord, run_id: str) -> Run | None:
-    """The run of this id, in progress or waiting for the save."""
-    runs = record.later if record.run is None else (record.run, *record.later)
-    return next((one for one in runs if one.id == run_id), None)
+    """The run of this id: in progress, waiting for the save, or ended and wanting a status."""
+    runs = (record.run, *record.later, record.following)
+    return next((one for one in runs if one is not None and one.id == run_id), None)
 
 
 def with_run(record: OrderRecord, run: Run) -> OrderRecord:
     """The record with the run in place of its former state."""
     if record.run is not None and record.run.id == run.id:
         return msgspec.structs.replace(record, run=run)
+    if record.following is not None and record.following.id == run.id:
+        return msgspec.structs.replace(record, following=run)
     later = tuple(run if one.id == run.id else one for one in record.later)
     return msgspec.structs.replace(record, later=later)
 

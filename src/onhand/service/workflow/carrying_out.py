@@ -7,8 +7,9 @@ configuration says.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 import structlog
@@ -22,12 +23,15 @@ from onhand.core.orders.events import Actor, Category, Entry
 from onhand.core.orders.labels import order_labels
 from onhand.core.orders.model import EntityError
 from onhand.core.orders.moves import Applied, ItemRef, Recalculate
+from onhand.core.orders.outside import Answer, NoAnswer, Request
 from onhand.core.orders.record import OrderRecord, PlannedStep
 from onhand.core.orders.simulating import simulated
+from onhand.core.orders.stocked import Stocked
 from onhand.core.orders.working import Note, Surroundings
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
+from onhand.ports import Outside
 from onhand.service.batcher import Batcher
-from onhand.service.faults import InvariantViolation
+from onhand.service.faults import Fault, InvariantViolation
 from onhand.service.workflow.recalculating import Recalculating
 from onhand.service.workflow.saving import is_open
 from onhand.service.workflow.stocks import Stocks
@@ -35,6 +39,10 @@ from onhand.steps import registry
 from onhand.steps.contract import Done, Facts, Plan, Result, StepSpec, Unit, error, warning
 
 log = structlog.get_logger("onhand.workflow")
+
+
+CALL: Final = "call"
+"""Key of the checkpoint before a call."""
 
 
 class LostOrderError(Exception):
@@ -55,10 +63,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class CarryingOut:
     """Carries steps out."""
 
-    def __init__(self, batcher: Batcher, stocks: Stocks, recalculating: Recalculating) -> None:
+    def __init__(
+        self, batcher: Batcher, stocks: Stocks, recalculating: Recalculating, outside: Outside
+    ) -> None:
         self._batcher = batcher
         self._stocks = stocks
         self._recalculating = recalculating
+        self._outside = outside
 
     async def step(
         self, around: Surroundings, stored: Stored, step: Step, now: datetime
@@ -90,7 +101,15 @@ class CarryingOut:
         facts = await self._facts(around, stored, step, spec, now)
         assert spec.plan is not None  # noqa: S101 - asked by the caller
         try:
+            request = None if spec.calls is None or step.is_test else spec.calls(facts)
+            if isinstance(request, Result):
+                return stored, request
+            if request is not None:
+                stored, answer = await self._called(around, stored, step, request)
+                facts = dataclasses.replace(facts, answer=answer)
             plan = spec.plan(facts)
+        except (LostOrderError, Fault):
+            raise
         except Exception as fault:
             log.exception("step_failed", step=spec.key, order=stored.key.id)
             return stored, error(f"Step {spec.key} failed.", type(fault).__name__)
@@ -150,6 +169,29 @@ class CarryingOut:
             return _edited(stored, unit), Done(unit=unit, applied=applied)
         if not unit.moves:
             return _edited(stored, unit), Done(unit=unit)
+        return await self._committed(around, stored, step, unit, facts.stock)
+
+    async def _called(
+        self, around: Surroundings, stored: Stored, step: Step, request: Request
+    ) -> tuple[Stored, Answer | NoAnswer]:
+        """Call another system, with the run so far on record and the claim renewed, so that nobody takes over meanwhile."""
+        run = running.run_of(stored.record, step.run_id)
+        assert run is not None  # noqa: S101 - the caller leads this run
+        stored, _ = await self._committed(around, stored, step, Unit(key=CALL), {})
+        place = step.planned.step.id or step.planned.step.name
+        bounded = msgspec.structs.replace(request, patience=min(request.patience, step.lease / 2))
+        answer = await self._outside.post(bounded, f"{run.id}/{run.next_step}/{place}")
+        return stored, answer
+
+    async def _committed(
+        self,
+        around: Surroundings,
+        stored: Stored,
+        step: Step,
+        unit: Unit,
+        stock: Mapping[ItemRef, Stocked],
+    ) -> tuple[Stored, Done]:
+        """Apply a unit as one group, with its checkpoint."""
         for move in unit.moves:
             if isinstance(move, Recalculate) and await self._recalculating.back(
                 around, move.sku, stored.key.id
@@ -167,8 +209,9 @@ class CarryingOut:
             finish=writing.finish,
             extra=writing.extra,
             index=writing.index,
-            stock=facts.stock,
+            stock=stock,
             attempt=name,
+            settles=unit.settles,
         )
         outcome = await self._batcher.submit(around.rules, application)
         refusal = outcome if isinstance(outcome, Rejected) else None

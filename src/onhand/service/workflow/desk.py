@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from onhand.ports import Clock, Documents, Reader
+from onhand.ports import Clock, Documents, Outside, Reader
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.erp.parameters import ErpParameters
@@ -57,14 +57,15 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
     environments: Environments,
     clock: Clock,
     exchange: Exchange,
+    outside: Outside,
     lease: timedelta = LEASE,
 ) -> OrderDesk:
     """The services of orders over these parts. Nothing runs yet; `background.stop` ends what was started."""
     configurations = Configurations(documents, batcher)
-    around = Gathering(environments, configurations, exchange, ErpParameters(documents, batcher))
+    around = Gathering(documents, environments, configurations, exchange, ErpParameters(documents, batcher))
     saving = Saving(documents, batcher, environments, clock, around)
     stocks = Stocks(reader, clock)
-    carrying_out = CarryingOut(batcher, stocks, Recalculating(documents, batcher))
+    carrying_out = CarryingOut(batcher, stocks, Recalculating(documents, batcher), outside)
     leading = Leading(saving, batcher, clock, around, carrying_out, lease)
     background = Background()
     runs = Runs(saving, clock, around, leading, background)

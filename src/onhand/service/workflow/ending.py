@@ -53,7 +53,12 @@ class Ending:
         following = running.continued(run)
         later = record.later if following is None else (*record.later, following)
         record = msgspec.structs.replace(
-            record, order=order, later=later, revision=record.revision + 1, counted=self.is_open
+            record,
+            order=order,
+            later=later,
+            following=running.wanting(run) or record.following,
+            revision=record.revision + 1,
+            counted=self.is_open,
         )
         record, self._events = events.logged(
             record, self._opened.key.environment, self._entries(), self._actor, concluded.now

@@ -126,7 +126,11 @@ class Leading:
             raise LostOrderError
         result_shown = _result_of(planned, result, time.perf_counter() - begun, before, stored.record.order)
         run = running.concluded(
-            run, planned, result_shown, _errors(planned, result, self._now()), halts=not result.never_halts
+            msgspec.structs.replace(run, results=(*run.results, *result.taken_over)),
+            planned,
+            result_shown,
+            _errors(planned, result, self._now()),
+            halts=_halts(result),
         )
         if result.trigger_new_status:
             run = running.triggering(
@@ -164,20 +168,23 @@ class Leading:
             raise LostOrderError
         raise Conflict(f"The order could not be saved: {refusal.message}")
 
-    async def after_save(self, environment_id: str, order_id: str, actor: Actor) -> None:
-        """Execute the runs that waited for the save, oldest first."""
+    async def after_save(self, environment_id: str, order_id: str, actor: Actor) -> Run | None:
+        """Execute the runs that waited for the save, oldest first; the last one that wants a status."""
+        wanting = None
         try:
             while True:
                 stored = await self._saving.stored(environment_id, order_id)
                 run = next(iter(stored.record.later), None)
                 if run is None or run.claimed_to > self._now():
-                    return
+                    return wanting
                 claim = new_id()
                 claimed = await self.claimed(environment_id, stored, run, claim)
                 if claimed is not None:
-                    await self.to_the_end(environment_id, claimed, run.id, claim, actor)
+                    ended = await self.to_the_end(environment_id, claimed, run.id, claim, actor)
+                    wanting = wanting if ended is None else running.wanting(ended[1]) or wanting
         except Fault as fault:
             log.warning("runafter_save_interrupted", order=order_id, fault=str(fault))
+            return wanting
 
     async def claimed(self, environment_id: str, stored: Stored, run: Run, claim: str) -> Stored | None:
         """The order with the run in our hands; None when somebody was faster."""
@@ -209,6 +216,13 @@ def new_id() -> str:
 def _type_of(workflows: Workflows, order: Order | None) -> OrderType:
     found = None if order is None else workflows.order_type(order.order_type)
     return found or OrderType(name="" if order is None else order.order_type, order_statuses=())
+
+
+def _halts(result: Result) -> bool | None:
+    """Whether an error halts the run; None: the step's setting says."""
+    if result.halts:
+        return True
+    return False if result.never_halts else None
 
 
 def _result_of(

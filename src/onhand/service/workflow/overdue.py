@@ -68,7 +68,11 @@ class Overdue:
             if claimed is not None:
                 await self._runs.execute(environment_id, claimed, CLOCK)
         elif record.later and record.later[0].claimed_to <= now:
-            await self._leading.after_save(environment_id, stored.key.id, CLOCK)
+            await self._runs.after_save(environment_id, stored.key.id, CLOCK)
+        elif record.run is None and record.following is not None and record.following.claimed_to <= now:
+            claimed = await self._leading.claimed(environment_id, stored, record.following, new_id())
+            if claimed is not None:
+                await self._runs.follow(environment_id, stored.key.id, record.following, CLOCK)
         elif record.run is None and record.order is not None and is_due(record.order, now):
             await self._scheduled(environment_id, record.order)
 

@@ -51,17 +51,22 @@ class Rates:
         rows = await self._documents.documents(list(keys))
         return RateTable({keys[row.key]: unstored(row.body) for row in rows})
 
-    async def whole(self, environment: int) -> RateTable:
-        """All rates of an environment; one round trip, and one for each `_PAGE` pairs after somebody entered some."""
-        head = await self._documents.document(head_key(environment))
-        if head is None:
+    async def whole(self, environment: int, seen: int | None = None) -> RateTable:
+        """All rates of an environment; `seen` is the version of the head, 0 without one, if it was just read.
+
+        One round trip without `seen`, and one for each `_PAGE` pairs after somebody entered some.
+        """
+        if seen is None:
+            head = await self._documents.document(head_key(environment))
+            seen = 0 if head is None else head.version
+        if not seen:
             return NO_RATES
         kept = self._kept.get(environment)
-        if kept is not None and kept[0] == head.version:
+        if kept is not None and kept[0] == seen:
             return kept[1]
         table = await self._read(environment)
         # Read after the head: it may have more than this version, and then the next call reads it again.
-        self._kept[environment] = (head.version, table)
+        self._kept[environment] = (seen, table)
         if len(self._kept) > KEPT:
             self._kept.popitem(last=False)
         return table

@@ -17,7 +17,7 @@ times; if the answer of a commit was lost, the checkpoint says whether it landed
 
 A run ends with one save (`ending`): results become events, errors go to the order, the client's version rises, and the steps
 that wait for the save are queued in the record and executed in the background. A status that a step wants next is entered
-after that, never in the middle.
+after that, never in the middle; until then the record says that it is wanted.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+import structlog
 
 from onhand.core.orders import events, returning, running, statuses
 from onhand.core.orders.actions import DryRunRequest, ManualStepRequest
@@ -36,12 +37,14 @@ from onhand.core.orders.record import OrderRecord, Run
 from onhand.core.orders.refusals import Code, Refused
 from onhand.core.orders.requests import ShipmentInfo, StatusUpdate
 from onhand.ports import Clock
-from onhand.service.faults import InvariantViolation
+from onhand.service.faults import Fault, InvariantViolation
 from onhand.service.workflow.background import Background
 from onhand.service.workflow.engine import Begun, RunAnswer
 from onhand.service.workflow.leading import Leading, new_id
 from onhand.service.workflow.saving import Around, Change, Saving
 from onhand.service.workflow.searching import shown
+
+log = structlog.get_logger("onhand.workflow")
 
 
 class Runs:
@@ -118,14 +121,29 @@ class Runs:
             return _answer(fresh.record, None, stored.record)
         stored, run = ended
         if stored.record.later:
-            self._background.start(self._leading.after_save(environment_id, stored.key.id, actor))
+            self._background.start(self.after_save(environment_id, stored.key.id, actor))
         answer = _answer(stored.record, run, stored.record)
-        if run.aborted or not run.trigger:
-            return answer
-        return await self._triggered(environment_id, answer, run, actor)
+        wanting = running.wanting(run)
+        return answer if wanting is None else await self._triggered(environment_id, answer, wanting, actor)
+
+    async def after_save(self, environment_id: str, order_id: str, actor: Actor) -> None:
+        """Execute the runs that waited for the save, and enter the status that they want."""
+        wanting = await self._leading.after_save(environment_id, order_id, actor)
+        if wanting is None:
+            return
+        try:
+            await self.follow(environment_id, order_id, wanting, actor)
+        except Fault as fault:
+            log.warning("status_not_entered", order=order_id, status=wanting.trigger, fault=str(fault))
+
+    async def follow(self, environment_id: str, order_id: str, run: Run, actor: Actor) -> None:
+        """Enter the status that a run wants which ended before."""
+        stored = await self._saving.stored(environment_id, order_id)
+        if stored.record.order is not None:
+            await self._triggered(environment_id, _answer(stored.record, None, stored.record), run, actor)
 
     async def _triggered(self, environment_id: str, answer: RunAnswer, run: Run, actor: Actor) -> RunAnswer:
-        """Enter the status that the last step wanted."""
+        """Enter the status that the last step wanted; it stays in the record until that is done."""
         order_id = answer.order.id
         if run.depth + 1 > running.DEPTH_MAX:
             await self._failed(environment_id, order_id, actor, "WorkflowLoop", _loop(run))
@@ -137,7 +155,8 @@ class Runs:
         )
         following = await self.enter(environment_id, order_id, update, actor, run)
         if isinstance(following, Refused):
-            await self._failed(environment_id, order_id, actor, following.code.value, following.message)
+            if following.code not in {Code.ORDER_LOCKED, Code.VERSION_CONFLICT}:  # later, or not any more
+                await self._failed(environment_id, order_id, actor, following.code.value, following.message)
             return answer
         return msgspec.structs.replace(following, results=(*answer.results, *following.results))
 
@@ -151,6 +170,12 @@ class Runs:
             order = stored.record.order
             if order is None:
                 return _gone(order_id)
+            following = stored.record.following
+            if by is not None and (following is None or following.id != by.id):
+                return Refused(
+                    Code.VERSION_CONFLICT,
+                    f"Another status was entered meanwhile; {update.status!r} is void.",
+                )
             begun = self.begin(
                 around.workflows,
                 order,
@@ -162,7 +187,7 @@ class Runs:
             )
             if isinstance(begun, Refused):
                 return begun
-            return Change(after=begun.order, entries=begun.entries, run=begun.run)
+            return Change(after=begun.order, entries=begun.entries, run=begun.run, follows=by is not None)
 
         saved = await self._saving.save(environment_id, order_id, make, actor=actor)
         return saved if isinstance(saved, Refused) else await self.execute(environment_id, saved, actor)
@@ -209,7 +234,7 @@ class Runs:
             failure = EntityError(key=key, message=message, occurred=now)
             entry = Entry(message=message, category=Category.ERROR, is_error=True)
             after = msgspec.structs.replace(order, errors=(*order.errors, failure))
-            return Change(after=after, entries=(entry,))
+            return Change(after=after, entries=(entry,), follows=True)
 
         await self._saving.save(environment_id, order_id, make, actor=actor)
 

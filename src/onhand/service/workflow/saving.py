@@ -49,6 +49,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Set at the creation with an idempotency key."""
     run: Run | None = None
     """A run that begins with this change."""
+    follows: bool = False
+    """Whether this enters the status that an ended run wants, or says why not."""
     moves: tuple[Move, ...] = ()
     """Moves that the change itself asks for, beside those that follow from it."""
     splits: tuple[Split, ...] = ()
@@ -120,6 +122,9 @@ class Saving:
                 return stored
             if isinstance(change, Refused):
                 return change
+            interrupted = stored.record.run
+            if interrupted is not None and _displaces(change.run, interrupted):
+                return _locked(interrupted)
             moves = moves_of_change(stored.record, change.after, change.splits)
             if isinstance(moves, Refused):
                 return moves
@@ -184,11 +189,20 @@ def blocked(stored: Stored, expected: str | None, now: datetime) -> Refused | No
         )
     run = record.run
     if run is not None and run.claimed_to > now:
-        return Refused(
-            Code.ORDER_LOCKED,
-            f"The workflow of status {run.status!r} runs on this order. Try again when it has ended.",
-        )
+        return _locked(run)
     return None
+
+
+def _displaces(run: Run | None, interrupted: Run) -> bool:
+    """Whether steps that an interrupted run still has to do would never be done."""
+    return run is not None and not running.is_same_work(run, interrupted)
+
+
+def _locked(run: Run) -> Refused:
+    return Refused(
+        Code.ORDER_LOCKED,
+        f"The workflow of status {run.status!r} runs on this order. Try again when it has ended.",
+    )
 
 
 def is_open(order: Order | None, workflows: Workflows) -> bool:
@@ -221,6 +235,8 @@ class _Writing:
                 order=None,
                 revision=record.revision + 1,
                 run=None,
+                following=None,
+                later=(),  # an order that is made anew under the id has nothing to do with them
                 next_event=record.next_event + len(self._events),
             )
         order = msgspec.structs.replace(settled(record, change.after), modified=now)
@@ -229,11 +245,23 @@ class _Writing:
             order=order,
             revision=record.revision + 1,
             run=change.run if change.run is not None else record.run,
+            following=record.following if self._leaves_what_follows() else None,
             counted=self.open_after,
             made_by=record.made_by if change.made_by is None else change.made_by,
         )
         record, self._events = events.logged(record, environment, change.entries, self._actor, concluded.now)
         return record
+
+    def _leaves_what_follows(self) -> bool:
+        """Whether the order is still to enter what an ended run wants: it has entered nothing else."""
+        before, change = self._stored.record.order, self._change
+        return not (
+            change.follows
+            or change.run is not None
+            or before is None
+            or change.after is None
+            or change.after.status != before.status
+        )
 
     def extra(
         self, _record: OrderRecord, _notes: Sequence[Note], _concluded: Concluded

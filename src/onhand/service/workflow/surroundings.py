@@ -7,30 +7,34 @@ from typing import Protocol
 from onhand.core.costing.currencies import code_of
 from onhand.core.costing.providers import provider_of
 from onhand.core.costing.rates import RateTable
+from onhand.core.orders.exchange import head_key
 from onhand.core.orders.working import Surroundings
+from onhand.ports import Documents
 from onhand.service.environments import Environments
 from onhand.service.erp.parameters import ErpParameters
-from onhand.service.workflow.configurations import Configurations
+from onhand.service.workflow.configurations import Configurations, stamp_key
 from onhand.service.workflow.stocks import measures_of
 
 
 class Exchange(Protocol):
     """Where exchange rates come from."""
 
-    async def whole(self, environment: int) -> RateTable:
-        """All rates of an environment."""
+    async def whole(self, environment: int, seen: int | None = None) -> RateTable:
+        """All rates of an environment; `seen` is the version of their head, 0 without one, if it was just read."""
 
 
 class Gathering:
-    """Implements `saving.Around`."""
+    """Implements `saving.Around`: one round trip while neither configuration nor rates have changed."""
 
     def __init__(
         self,
+        documents: Documents,
         environments: Environments,
         configurations: Configurations,
         exchange: Exchange,
         erp: ErpParameters,
     ) -> None:
+        self._documents = documents
         self._environments = environments
         self._erp = erp
         self._configurations = configurations
@@ -39,8 +43,10 @@ class Gathering:
     async def __call__(self, environment_id: str, caller: str, user_id: str = "") -> Surroundings:
         """The surroundings of an environment's orders, as they are now."""
         rules = await self._environments.current(environment_id)
-        workflows = await self._configurations.workflows(rules)
-        rates = await self._exchange.whole(rules.environment)
+        stamp, head = stamp_key(rules.environment), head_key(rules.environment)
+        seen = {row.key: row.version for row in await self._documents.documents((stamp, head))}
+        workflows = await self._configurations.workflows(rules, seen.get(stamp, 0))
+        rates = await self._exchange.whole(rules.environment, seen.get(head, 0))
         inventory, reserved = measures_of(rules, workflows)
         settings = workflows.inventory
         currency = code_of(settings.default_product_cost_currency)

@@ -46,16 +46,9 @@ ROLLBACK: Final = Statement(b"rollback", b"ROLLBACK")
 class Line:
     """One connection, used by one unit at a time. Not thread-safe: it belongs to one event loop."""
 
-    def __init__(
-        self,
-        connection: psycopg.AsyncConnection[Any],
-        wait_s: float,
-        *,
-        prepares: bool,
-        begin: Sequence[Sent] = ((BEGIN, ()),),
-    ) -> None:
+    def __init__(self, connection: psycopg.AsyncConnection[Any], wait_s: float, *, prepares: bool) -> None:
         self.connection = connection
-        self.begin = begin
+        self.begin: Sequence[Sent] = ((BEGIN, ()),)
         """What opens a transaction."""
         self._pg = connection.pgconn
         self._socket = connection.pgconn.socket

@@ -88,7 +88,12 @@ class Lines:
         while self._open >= self._most and not self._idle:
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
-            await turn
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():  # it was this one's turn: the next one must not miss it
+                    self._next()
+                raise
         while self._idle:
             line = self._idle.pop()
             if not line.lost:
@@ -107,9 +112,19 @@ class Lines:
             connection = await psycopg.AsyncConnection.connect(
                 self._conninfo, autocommit=True, prepare_threshold=5 if self._prepares else None
             )
-            begin = [(BEGIN, ())] if self._prepares else [(BEGIN, ()), (SETTLE, ())]
-            line = Line(connection, self._wait_s, prepares=self._prepares, begin=begin)
-            await line.prepare(self._statements)
+            try:
+                line = Line(connection, self._wait_s, prepares=self._prepares)
+                # A pooler may leave out what was asked of the session.
+                if (
+                    await line.fetchval("SELECT current_setting('enable_seqscan')")
+                    != PLANNER["enable_seqscan"]
+                ):
+                    line.begin = ((BEGIN, ()), (SETTLE, ()))
+                    await line.prepare((SETTLE,))
+                await line.prepare(self._statements)
+            except BaseException:
+                await connection.close()
+                raise
         return line
 
     async def release(self, line: Line) -> None:
