@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, note, settings
+from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -194,7 +194,7 @@ class Workflow(RuleBasedStateMachine):
             {"storeId": "ST1", "returns": [{"lineItemId": line.line_item_id, "returnQuantity": units}]},
         )
         assert not isinstance(request, Refused), request
-        self._safely(self.process.desk.parts.create_return(self.name, order_id, request, TESTER, None))
+        self._safely(self.process.desk.returns.create(self.name, order_id, request, TESTER, None))
 
     @rule(commits=st.integers(0, 5), death=st.sampled_from(Death))
     def doom(self, commits: int, death: Death) -> None:
@@ -338,6 +338,11 @@ def test_orders_survive_deaths_of_their_processes(database_url: str) -> None:
             Workflow,
             settings=settings(
                 max_examples=20,
+                phases=(
+                    Phase.explicit,
+                    Phase.reuse,
+                    Phase.generate,
+                ),  # shrinking on a database takes many minutes
                 stateful_step_count=20,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
