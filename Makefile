@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check format bench docs lock clean
+.PHONY: help setup demo serve test check lint format bench docs lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -31,12 +31,14 @@ serve: setup ## run the service on http://127.0.0.1:8300 with an embedded Postgr
 test: setup ## run every test (starts its own PostgreSQL)
 	$(BIN)/python -m pytest -n auto
 
-check: setup ## formatting, lint, types, layers, fast tests
+check: lint ## formatting, lint, types, layers, fast tests
+	$(BIN)/python -m pytest tests/unit tests/property -n auto
+
+lint: setup ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest tests/unit tests/property -n auto
 
 format: setup ## format the code
 	$(BIN)/ruff format .
