@@ -261,7 +261,7 @@ class Wipe(Command, frozen=True, kw_only=True):
 
 
 class TopUpHold(Command, frozen=True, kw_only=True):
-    """Add to a hold; one that was used up or has expired is opened again.
+    """Add to a hold; one that was used up or has expired is opened again, and counts like a new one.
 
     A hold that belongs to an order loses its expiry; another one that has expired stays closed.
     """

@@ -99,6 +99,22 @@ async def test_91_a_delivered_order_holds_nothing(shop: Shop) -> None:
     await shop.audit()
 
 
+async def test_91_an_order_that_is_opened_again_keeps_what_it_reserves(shop: Shop) -> None:
+    await shop.workflow(
+        New=[INCREASE],
+        OrderCanceled={"is_canceled_status": True, "steps": ["ReduceReservedInventory"]},
+        Repair=["RecalculateReservedInventory"],
+    )
+    await shop.given(shipment("S1", line("L1", 2)))
+    await shop.run("OrderCanceled")
+    assert await shop.levels() == (10, 0)
+    await shop.run("New")
+    assert await shop.levels() == (10, 2)
+    await shop.run("Repair")
+    assert await shop.levels() == (10, 2)
+    await shop.audit()
+
+
 async def test_92_out_of_stock_in_the_store(shop: Shop) -> None:
     await shop.workflow(Out=["SetItemsOutOfStock"])
     await shop.stock(7, "A", "ST1")

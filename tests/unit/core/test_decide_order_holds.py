@@ -67,6 +67,17 @@ def test_a_closed_hold_is_opened_again(close):
     assert (hold(world).quantity, hold(world).remaining) == (7, 3)
 
 
+def test_a_hold_that_is_opened_again_counts_for_its_order():
+    uncounted = asked(c.MarkHold, "m", hold=1, counted=False)
+    world = world_of(reserve("r", 4, ORDER), uncounted, asked(c.ReleaseHold, "x", hold=1, quantity=3))
+    done(world, asked(c.TopUpHold, "closed order", hold=1, quantity=2))
+    assert not hold(world).counted
+    done(world, asked(c.ReleaseHold, "y", hold=1), asked(c.TopUpHold, "opened again", hold=1, quantity=3))
+    assert hold(world).counted
+    done(world, settle())
+    assert hold(world).remaining == 3
+
+
 def test_a_checked_top_up_is_refused_with_the_numbers():
     world = world_of(reserve("r", 4, ORDER))
     refused, accepted = done(
