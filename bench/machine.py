@@ -20,9 +20,21 @@ def facts(folder: Path) -> dict[str, object]:
         "memory": _line("/proc/meminfo", "MemTotal"),
         "kernel": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python_million_additions_ms": additions_ms(),
         "file_system": _file_system(folder),
         "load_average_at_start": round(os.getloadavg()[0], 2),
     }
+
+
+def additions_ms() -> float:
+    """Milliseconds of a million additions: builds of one version of Python differ by a factor of two."""
+    times = []
+    for _ in range(5):
+        begun, total = time.perf_counter(), 0
+        for number in range(1_000_000):
+            total += number
+        times.append((time.perf_counter() - begun) * 1e3)
+    return round(min(times), 1)
 
 
 def fdatasync_us(folder: Path) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import psycopg
 import pytest
 
 from onhand.core.commands import DocumentKey, DocumentWrite, Kind
@@ -11,8 +12,10 @@ from onhand.core.keys import shard
 from onhand.core.outcomes import Accepted, Reason
 from onhand.core.snapshot import HoldQuery, Reads, Refusal
 from onhand.service.faults import Conflict
+from onhand.storage.postgres.gathering import command_hash
 from onhand.storage.postgres.plain import PlainUnit
-from onhand.storage.postgres.store import PostgresStore, PostgresUnit
+from onhand.storage.postgres.store import COMMIT_BATCH, PostgresStore, PostgresUnit
+from onhand.storage.postgres.writing import Columns, encode_accepted
 from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 
 A, B, C = sku("a"), sku("b"), sku("c")
@@ -146,6 +149,12 @@ EVERYTHING = [
             (1, Kind.CHANGE, "post-b"),
         ],
     ),
+    wanting(
+        A,
+        B,
+        places={(A, RED.place), (A, ELSEWHERE.place), (B, RED.place), (B, "none")},
+        ids=[(1, Kind.RESERVE, "h3"), (1, Kind.RESERVE, "none"), (2, Kind.RESERVE, "h1")],
+    ),
     Reads(ids=[(1, Kind.RESERVE, "h2")]),
     Reads(documents={DocumentKey(5, 1, "order", "o1"), DocumentKey(5, 1, "order", "none")}),
     Reads(),
@@ -160,6 +169,110 @@ async def test_both_forms_of_gather_see_the_same(database_url, number, now):
         one = await look(PostgresStore(opened.lines), EVERYTHING[number], now)
         other = await look(PostgresStore(opened.lines, PlainUnit), EVERYTHING[number], now)
     assert one == other
+
+
+class LongRoad(PostgresUnit):
+    """Writes everything with `commit_batch`."""
+
+    def _writing(self, columns):
+        return COMMIT_BATCH, columns.arguments()
+
+
+TABLES = ("product", "position", "stock", "hold", "movement", "command_id")
+
+
+@pytest.mark.parametrize("unit", [PostgresUnit, LongRoad])
+async def test_both_roads_write_the_same_reservations(database_url, unit):
+    """The rows are written out, and each road is held to them."""
+    async with database(database_url) as opened:
+        store = PostgresStore(opened.lines, unit)
+        await stocked(store)
+        before = await rows_of(opened.pool)
+
+        def act(hand: Hand) -> None:
+            for number, (product, where, more) in enumerate(
+                (
+                    (B, RED, {}),
+                    (A, BLUE, {"reference": 'cart \\ "7"', "expires_at": NOW + 99}),
+                    (B, RED, {"reference": "other"}),
+                    (A, RED, {}),
+                )
+            ):
+                hand.reserve(product, where, (number + 1) * PIECE, f"{9 - number}", **more)
+
+        asked = wanting(A, B, places={(A, RED.place), (B, RED.place)})
+        roads: list[bytes] = []
+        async with store.unit() as one:
+            hand = Hand(await one.gather(asked, NOW + 1), NOW + 1)
+            act(hand)
+            decision = hand.decide()
+            roads.append(one._writing(Columns(decision, one._snapshot, one._asked))[0].name)
+            await one.commit(decision)
+        assert roads == [b"reserve_batch" if unit is PostgresUnit else b"commit_batch"]
+        after = await rows_of(opened.pool)
+    made = {name: after[name] - before[name] for name in TABLES}
+    assert made["movement"] == {
+        ("b", 2, 1, RESERVED, 1 * PIECE, 1 * PIECE, 1, 3, "9"),
+        ("a", 13, 2, RESERVED, 2 * PIECE, 3 * PIECE, 8, 3, "8"),
+        ("b", 3, 1, RESERVED, 3 * PIECE, 4 * PIECE, 2, 3, "7"),
+        ("a", 14, 1, RESERVED, 4 * PIECE, 9 * PIECE, 9, 3, "6"),
+    }
+    assert made["stock"] == {
+        ("b", 1, RESERVED, 4 * PIECE, 0, 4 * PIECE),
+        ("a", 2, RESERVED, 3 * PIECE, 0, 3 * PIECE),
+        ("a", 1, RESERVED, 9 * PIECE, PIECE, 9 * PIECE),
+    }
+    assert made["product"] == {("a", 14, 5, 10), ("b", 3, 2, 3)}
+    assert {row[:6] for row in made["hold"]} == {
+        ("b", 1, 1, RESERVED, 1 * PIECE, 1 * PIECE),
+        ("a", 8, 2, RESERVED, 2 * PIECE, 2 * PIECE),
+        ("b", 2, 1, RESERVED, 3 * PIECE, 3 * PIECE),
+        ("a", 9, 1, RESERVED, 4 * PIECE, 4 * PIECE),
+    }
+    assert {row[6:] for row in made["hold"]} == {
+        ("", "web", "", "", "tester", None, NOW + 1, None, None, True),
+        ('cart \\ "7"', "web", "", 'cart \\ "7"', "tester", NOW + 99, NOW + 1, None, None, True),
+        ("other", "web", "", "other", "tester", None, NOW + 1, None, None, True),
+    }
+    holds = {"9": 1, "8": 8, "7": 2, "6": 9}
+    assert made["command_id"] == {
+        (1, 3, id, 7, encode_accepted(Accepted(hold=hold)), NOW + 1, command_hash((1, Kind.RESERVE, id)))
+        for id, hold in holds.items()
+    }
+    assert not made["position"]
+
+
+ROWS = {
+    "product": "SELECT product_key, version, next_position, next_hold FROM product",
+    "position": "SELECT product_id, position_no, cell_no, place, key FROM position",
+    "stock": "SELECT product_key, position_no, measure_id, own, finer, held FROM stock JOIN product USING (k, product_id)",
+    "hold": (
+        "SELECT product_key, hold_no, position_no, measure_id, quantity, remaining, reference, channel, order_key,"
+        " owner, caller, expires_at, created_at, closed_at, closed_by, counted FROM hold JOIN product USING (k, product_id)"
+    ),
+    "movement": (
+        "SELECT product_key, sequence, position_no, measure_id, delta, level, hold_no, kind, command_id"
+        " FROM movement JOIN product USING (k, product_id)"
+    ),
+    "command_id": "SELECT environment_no, kind, id, fingerprint, accepted, at, c FROM command_id",
+}
+
+
+async def rows_of(pool) -> dict[str, set]:
+    return {name: {tuple(row) for row in await pool.fetch(text)} for name, text in ROWS.items()}
+
+
+async def test_a_reservation_on_a_level_that_vanished_is_a_violation(database_url):
+    """The short road counts what it wrote, like the other one."""
+    async with database(database_url) as opened:
+        await stocked(opened.store)
+        async with opened.store.unit() as unit:
+            hand = Hand(await unit.gather(wanting(A, places={(A, RED.place)}), NOW + 1), NOW + 1)
+            hand.reserve(A, RED, PIECE, "r")
+            await opened.pool.execute("DELETE FROM stock WHERE measure_id = 2")
+            with pytest.raises(psycopg.errors.AssertFailure):
+                await unit.commit(hand.decide())
+        assert not await opened.pool.fetchval("SELECT count(*) FROM command_id WHERE id = 'r'")
 
 
 async def test_a_unit_that_is_not_committed_leaves_nothing(house):

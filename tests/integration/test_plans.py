@@ -79,6 +79,14 @@ class Explained:
         hand.decision.set_at = [(A, hand.snapshot.products[A].positions[RED.key].number, number)]
         await unit.commit(hand.decide())
 
+    async def reserve(self, number: int) -> None:
+        """One unit that only reserves, so that it takes the short road."""
+        unit = PostgresUnit(self.session)
+        asked = wanting(A, places={(A, RED.place)}, ids=[(1, Kind.RESERVE, f"s{number}")])
+        hand = Hand(await unit.gather(asked, NOW - 1), NOW - 1)
+        hand.reserve(A, RED, PIECE, f"s{number}", expires_at=NOW + 9)
+        await unit.commit(hand.decide())
+
 
 @pytest.fixture
 async def explained(database_url):
@@ -119,10 +127,13 @@ async def test_the_hot_path_keeps_to_its_indexes(explained, database_url, before
     await explained.session.execute(before)
     for number in range(3):
         await explained.run(number)
+        await explained.reserve(number)
     await fill(database_url)
     await explained.session.execute(after)
     await explained.run(3)
+    await explained.reserve(3)
     plans = "\n".join(explained.plans)
+    assert {"CTE cell", "CTE taken"} <= set(re.findall(r"CTE cell|CTE taken", plans)), "the short road"
     assert {"Update on document", "jsonb_to_record"} <= set(
         re.findall(r"Update on document|jsonb_to_record", plans)
     )

@@ -105,7 +105,7 @@ class Asked:
         self.products = sorted(reads.products)
         self.ordinals = {product: at for at, product in enumerate(self.products, 1)}
         self.ids = reads.ids
-        self.hashes = {command: command_hash(command) for command in reads.ids}
+        self._hashes = {command: command_hash(command) for command in reads.ids}
         self.documents = sorted(reads.documents)
         self.stored: set[tuple[int, int, int]] = set()
         """(product ordinal, position, measure) of the stock rows that were read; set by `snapshot`."""
@@ -114,6 +114,10 @@ class Asked:
             | {command[0] for command in reads.ids}
             | {key.environment for key in self.documents}
         )
+
+    def hash_of(self, command: CommandId) -> int:
+        """`command_hash`, computed once for an id that was asked for."""
+        return self._hashes.get(command) or command_hash(command)
 
     def arguments(self, now_us: int) -> list[bytes]:
         """Arguments of `gather_batch`, in its order."""
@@ -146,7 +150,7 @@ class Asked:
                 [command[0] for command in ids],
                 [command[1] for command in ids],
                 [command[2] for command in ids],
-                [self.hashes[command] for command in ids],
+                [self.hash_of(command) for command in ids],
             ),
             _table(
                 [key.d for key in documents],

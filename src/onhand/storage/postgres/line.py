@@ -28,7 +28,7 @@ _SYNC: Final = pq.ExecStatus.PIPELINE_SYNC
 
 
 class Statement(NamedTuple):
-    """A statement, its name once it is prepared, and the forms of its parameters."""
+    """A statement, its name once it is prepared, and the forms of its parameters; none: all of them are texts."""
 
     name: bytes
     text: bytes
@@ -97,9 +97,9 @@ class Line:
         pg = self._pg
         for statement, parameters in statements:
             if self._prepares:
-                pg.send_query_prepared(statement.name, parameters, statement.forms)
+                pg.send_query_prepared(statement.name, parameters, statement.forms or None)
             else:
-                pg.send_query_params(statement.text, parameters, param_formats=statement.forms)
+                pg.send_query_params(statement.text, parameters, param_formats=statement.forms or None)
         return await self._exchange()
 
     def _enter(self) -> None:

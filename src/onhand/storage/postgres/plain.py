@@ -64,7 +64,7 @@ class PlainUnit(PostgresUnit):
 
     async def _read_rest(self, asked: Asked, snapshot: Snapshot) -> None:
         for command in asked.ids:
-            row = await self._line.fetchrow(query("plain_command"), asked.hashes[command], *command)
+            row = await self._line.fetchrow(query("plain_command"), asked.hash_of(command), *command)
             if row is not None:
                 accepted = msgspec.msgpack.decode(row["accepted"], type=Accepted)
                 snapshot.ids[command] = Seen(row["fingerprint"], accepted)

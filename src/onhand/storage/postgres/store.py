@@ -27,10 +27,16 @@ from onhand.storage.postgres.errors import LOST, commit_fault_of, faults
 from onhand.storage.postgres.gathering import ENSURE, GATHER, Asked, decode_got
 from onhand.storage.postgres.line import BEGIN, COMMIT, ROLLBACK, Line, Sent
 from onhand.storage.postgres.lines import Lines
+from onhand.storage.postgres.reserving import (
+    GATHER_PLACES,
+    RESERVE_BATCH,
+    commit_arguments,
+    gather_arguments,
+)
 from onhand.storage.postgres.wiping import forget_ids, forget_stock
 from onhand.storage.postgres.writing import COMMIT_BATCH, Columns
 
-STATEMENTS = (BEGIN, COMMIT, ROLLBACK, ENSURE, GATHER, COMMIT_BATCH)
+STATEMENTS = (BEGIN, COMMIT, ROLLBACK, ENSURE, GATHER, COMMIT_BATCH, GATHER_PLACES, RESERVE_BATCH)
 """What a line prepares."""
 
 ATTEMPTS = 3
@@ -60,8 +66,7 @@ class PostgresUnit:
                 await self._wipe(decision)
             sent: list[Sent] = [last]
             if decision.changes:
-                columns = Columns(decision, self._snapshot, self._asked)
-                sent = [(COMMIT_BATCH, columns.arguments()), last]
+                sent = [self._writing(Columns(decision, self._snapshot, self._asked)), last]
             if self._line.lost:
                 raise psycopg.OperationalError("the connection was lost before the commit was sent")
         try:
@@ -75,7 +80,7 @@ class PostgresUnit:
             raise Conflict("The transaction had failed and was rolled back; nothing was recorded.")
 
     async def _read(self, asked: Asked, now_us: int) -> Snapshot:
-        gather = [*self._line.begin, (GATHER, asked.arguments(now_us))]
+        gather = [*self._line.begin, self._reading(asked, now_us)]
         for _attempt in range(ATTEMPTS):
             got = (await self._line.send(*gather))[-1].get_value(0, 0)
             if got is not None:
@@ -84,6 +89,16 @@ class PostgresUnit:
             await self._line.send((ROLLBACK, ()))
             await self._line.send((ENSURE, asked.ensure_arguments()))
         raise Conflict("Products vanished while they were being locked; nothing was recorded.")
+
+    def _reading(self, asked: Asked, now_us: int) -> Sent:
+        """The gather, by the short road where that reads all that is asked for."""
+        places = gather_arguments(asked, now_us)
+        return (GATHER, asked.arguments(now_us)) if places is None else (GATHER_PLACES, places)
+
+    def _writing(self, columns: Columns) -> Sent:
+        """The commit, by the short road where that writes all that was decided."""
+        reserved = commit_arguments(columns)
+        return (COMMIT_BATCH, columns.arguments()) if reserved is None else (RESERVE_BATCH, reserved)
 
     async def _wipe(self, decision: Decision) -> None:
         for product, place in decision.wipes:

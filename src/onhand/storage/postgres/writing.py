@@ -7,7 +7,7 @@ ids wait for each other in one direction only. Levels whose row was read are upd
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,10 +16,10 @@ from onhand.core.keys import ProductKey
 from onhand.core.snapshot import Decision, LevelChange, NewId, NewPosition, Snapshot
 from onhand.service.faults import InvariantViolation
 from onhand.storage.postgres.arrays import EMPTY, binaries, literal, table
-from onhand.storage.postgres.gathering import Asked, command_hash
+from onhand.storage.postgres.gathering import Asked
 from onhand.storage.postgres.line import BINARY, Statement
 
-_encode_accepted = msgspec.msgpack.Encoder().encode
+encode_accepted: Final = msgspec.msgpack.Encoder().encode
 
 TABLES = 12
 """Arguments of `commit_batch` after the time."""
@@ -44,13 +44,13 @@ class Columns:
 
     def arguments(self) -> list[bytes]:
         """Arguments of `commit_batch`, in its order."""
-        known, new = self._levels()
+        known, first = self.levels()
         return [
             b"%d" % self.decision.now,
             self._products(),
             self._positions(),
-            known,
-            new,
+            self._level_table(known),
+            self._level_table(first),
             self._set_at(),
             self._new_holds(),
             self._terms(),
@@ -88,16 +88,16 @@ class Columns:
             ],
         )
 
-    def _levels(self) -> tuple[bytes, bytes]:
-        """Those whose row was read, and the others."""
+    def levels(self) -> tuple[list[LevelChange], list[LevelChange]]:
+        """Those whose row was read, and those whose row is the first of its kind."""
         of, stored = self.asked.ordinals, self.asked.stored
         if self.decision.wipes:  # rows that were read may be gone
             stored = set()
         known: list[LevelChange] = []
-        new: list[LevelChange] = []
+        first: list[LevelChange] = []
         for row in self.decision.levels:
-            (known if (of[row.product], row.position, row.measure) in stored else new).append(row)
-        return self._level_table(known), self._level_table(new)
+            (known if (of[row.product], row.position, row.measure) in stored else first).append(row)
+        return known, first
 
     def _level_table(self, levels: list[LevelChange]) -> bytes:
         ids = self.ids
@@ -207,19 +207,18 @@ class Columns:
         )
 
     def _ids(self) -> bytes:
-        hashes = self.asked.hashes
+        hash_of = self.asked.hash_of
         return rows_table(
             [
                 (
-                    hashes.get((row.environment, row.kind, row.id))
-                    or command_hash((row.environment, row.kind, row.id)),
+                    hash_of((row.environment, row.kind, row.id)),
                     row.environment,
                     row.kind,
                     row.id,
                     row.fingerprint,
-                    _encode_accepted(row.accepted),
+                    encode_accepted(row.accepted),
                 )
-                for row in sorted(self.decision.ids, key=_id_order)
+                for row in sorted(self.decision.ids, key=id_order)
             ],
             last_is_binary=True,
         )
@@ -293,7 +292,8 @@ def rows_table(
     return table([*(literal(column) for column in columns), binaries(last)])
 
 
-def _id_order(row: NewId) -> tuple[int, int, str]:
+def id_order(row: NewId) -> tuple[int, int, str]:
+    """Order of ids that every batch keeps, so that two of them wait for each other in one direction only."""
     return row.environment, row.kind, row.id
 
 
