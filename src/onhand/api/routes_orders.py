@@ -55,6 +55,7 @@ RATES: Final[tuple[Route, ...]] = (
 
 _KEY: Final = ("Idempotency-Key",)
 _MATCH: Final = ("If-Match",)
+_CHANGE: Final = (*_KEY, *_MATCH)
 _PAGING: Final = ("oldestFirst", "limit", "cursor")
 _FILTERS: Final = (
     "status", "orderType", "storeId", "marketId", "customerId", "orderNumber", "salesChannel", "warehouseCode", "sku",
@@ -117,7 +118,7 @@ ORDERS: Final[tuple[Route, ...]] = (
            body=list[dict[str, Any]], answer=Order, headers=_MATCH, untimed=True),
     _order("POST", "orders/{orderId}/order-lines/updates", lines.update, ORDER_WRITE, "Order lines",
            "Deliver, cancel or split parts of lines, and run the workflow for what is delivered.",
-           body=LinesUpdate, answer=wire.ExecutionResult, headers=_MATCH, untimed=True),
+           body=LinesUpdate, answer=wire.ExecutionResult, headers=_CHANGE, untimed=True),
     _order("POST", "orders/{orderId}/order-lines/{lineItemId}/cancel", lines.cancel, ORDER_WRITE, "Order lines",
            "Cancel a line. What is reserved for it stays until a workflow gives it back.",
            answer=Order, query=("sendNotifications",), headers=_MATCH, untimed=True),
@@ -135,7 +136,7 @@ ORDERS: Final[tuple[Route, ...]] = (
            body=list[dict[str, Any]], answer=Order, headers=_MATCH, untimed=True),
     _order("POST", "orders/{orderId}/returns", returns.create, ORDER_WRITE, "Returns",
            "Register a return; with a status its workflow runs.",
-           body=ReturnRequest, answer=wire.ExecutionResult, status=201, headers=_MATCH, untimed=True),
+           body=ReturnRequest, answer=wire.ExecutionResult, status=201, headers=_CHANGE, untimed=True),
     _order("POST", "orders/{orderId}/returns/{returnId}/status", returns.status, ORDER_WRITE, "Returns",
            "Enter a status with a return and run its workflow.",
            body=ReturnStatusRequest, answer=wire.ExecutionResult, headers=_MATCH, untimed=True),

@@ -62,11 +62,44 @@ async def test_a_repeated_creation_is_answered_like_the_first(desk: Desk) -> Non
     assert again.headers["idempotency-replayed"] == "true"
     assert "idempotency-replayed" not in first.headers
     detail = await desk.refused(
-        400, "ValidationFailed", "POST", "orders", order(None, **PLAIN), Idempotency_Key="k1"
+        422, "PayloadMismatch", "POST", "orders", order(None, **PLAIN), Idempotency_Key="k1"
     )
     assert "another body" in detail
     other = await desk.send("POST", "orders", body, Idempotency_Key="k2")
     assert other.json()["id"] != first.json()["id"]
+
+
+async def test_a_key_belongs_to_one_request_whatever_order_it_names(desk: Desk) -> None:
+    bodies = [order(one, shipment("S1", line("L1", 2))) for one in ("O1", "O2")]
+    first = await desk.send("POST", "orders", bodies[0], Idempotency_Key="k1")
+    assert "another body" in await desk.refused(
+        422, "PayloadMismatch", "POST", "orders", bodies[1], Idempotency_Key="k1"
+    )
+    await desk.refused(404, "NotFound", "GET", "orders/O2")
+    assert await desk.levels() == (10, 2)
+    again = await desk.send("POST", "orders", bodies[0], Idempotency_Key="k1")
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+    assert again.json() == first.json()
+    await desk.refused(
+        422, "PayloadMismatch", "POST", "orders/pos", {**bodies[0], "orderNumber": "7"}, Idempotency_Key="k1"
+    )
+
+
+async def test_a_repeated_creation_takes_no_further_number(desk: Desk) -> None:
+    body = order(None, **PLAIN)
+    first = (await desk.send("POST", "orders", body, Idempotency_Key="k1")).json()
+    await desk.send("POST", "orders", body, Idempotency_Key="k1")
+    assert int((await desk.create(None, **PLAIN))["orderNumber"]) == int(first["orderNumber"]) + 1
+
+
+async def test_one_key_with_two_orders_at_once_makes_one(desk: Desk) -> None:
+    bodies = [order(one, shipment("S1", line("L1", 1))) for one in ("O1", "O2", "O3")]
+    answers = await asyncio.gather(
+        *(desk.send("POST", "orders", body, Idempotency_Key="k1") for body in bodies)
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 422, 422]
+    assert len(await desk.ok("POST", "orders/exists", ["O1", "O2", "O3"])) == 1
+    assert await desk.levels() == (10, 1)
 
 
 async def test_a_creation_that_is_sent_twice_at_once_makes_one_order(desk: Desk) -> None:

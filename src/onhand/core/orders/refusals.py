@@ -23,6 +23,7 @@ class Code(enum.StrEnum):
     NOT_FOUND = "NotFound"
     ORDER_LOCKED = "OrderLocked"
     DUPLICATE_ID = "DuplicateId"
+    PAYLOAD_MISMATCH = "PayloadMismatch"
     VERSION_CONFLICT = "VersionConflict"
     ITEM_RESERVED = "ItemReserved"
     TASK_RUNNING = "TaskRunning"

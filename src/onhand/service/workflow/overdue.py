@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from onhand.core.orders import events
+from onhand.core.orders import events, statuses
 from onhand.core.orders.applying import Stored
 from onhand.core.orders.events import Actor
 from onhand.core.orders.labels import SCHEDULED
@@ -22,7 +22,7 @@ from onhand.ports import Clock, Documents
 from onhand.service.environments import Environments
 from onhand.service.faults import Fault
 from onhand.service.workflow.leading import Leading, new_id
-from onhand.service.workflow.runs import Runs, is_due
+from onhand.service.workflow.runs import Runs
 from onhand.service.workflow.searching import ORDER, read_record
 
 log = structlog.get_logger("onhand.workflow")
@@ -73,7 +73,7 @@ class Overdue:
             claimed = await self._leading.claimed(environment_id, stored, record.following, new_id())
             if claimed is not None:
                 await self._runs.follow(environment_id, stored.key.id, record.following, CLOCK)
-        elif record.run is None and record.order is not None and is_due(record.order, now):
+        elif record.run is None and record.order is not None and statuses.is_due(record.order, now):
             await self._scheduled(environment_id, record.order)
 
     async def scheduled(self, environment_id: str, beat: Callable[[], Awaitable[None]]) -> int:
@@ -92,7 +92,7 @@ class Overdue:
             )
             for row in page.rows:
                 order = read_record(row.body).order
-                if order is not None and is_due(order, self._now()):
+                if order is not None and statuses.is_due(order, self._now()):
                     entered += await self._scheduled(environment_id, order)
             await beat()
             after = page.next
