@@ -55,6 +55,8 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     reserved: Decimal = ZERO
     consumed: Decimal = ZERO
     released: Decimal = ZERO
+    canceled: Decimal = ZERO
+    """Cancelled units among what was released: each is given back once (D14)."""
     revision: int = 0
     """Grows with each change; part of the command ids, so that an effect that may recur has an id of its own."""
     reduction: Reduction | None = None
