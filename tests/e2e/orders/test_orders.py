@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.e2e.orders.conftest import configure
 from tests.e2e.orders.order_calls import Desk, line, order, shipment
 
 PLAIN = {"orderType": "Plain"}
@@ -214,6 +215,23 @@ async def test_a_deletion_for_ever_gives_back_what_is_reserved(desk: Desk) -> No
     assert await desk.levels() == (10, 3)
     await desk.ok("DELETE", "orders/O1?permanently=true")
     assert await desk.levels() == (10, 0)
+    await desk.audit()
+
+
+async def test_what_left_under_an_id_is_not_reserved_again_for_an_order_made_anew(desk: Desk) -> None:
+    """It would never be consumed: a line leaves once for ever, also that of an order which is made anew (scenario 64)."""
+    await configure(desk.tenant, is_inventory_reservation_triggered_on_order_creation=True)
+    await desk.create("O1", shipment("S1", line("L1", 3)))
+    await desk.ok("POST", "orders/O1/status", {"status": "Ship"})
+    await desk.ok("DELETE", "orders/O1?permanently=true")
+    assert await desk.levels() == (7, 0)
+    await desk.create("O1", shipment("S1", line("L1", 3), line("L2", 1)))
+    assert await desk.levels() == (7, 1)
+    told = (await desk.ok("GET", "orders/O1/events?category=Information"))["result"]
+    assert [one["message"] for one in told if "L1 of shipment S1" in one["message"]] != []
+    done = await desk.ok("POST", "orders/O1/status", {"status": "Ship"})
+    assert done["orderActionExecutionResults"][0]["message"].startswith("already reduced: 1; reduced now: 1")
+    assert await desk.levels() == (6, 0)
     await desk.audit()
 
 

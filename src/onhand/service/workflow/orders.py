@@ -17,7 +17,7 @@ import msgspec
 from onhand.core.orders import statuses
 from onhand.core.orders.applying import Stored
 from onhand.core.orders.configuration import Workflows, same
-from onhand.core.orders.creating import as_pos, prepared, reservations_at_creation
+from onhand.core.orders.creating import as_pos, left_before, prepared, reservations_at_creation, told_of
 from onhand.core.orders.editing import bounded
 from onhand.core.orders.entities import Json
 from onhand.core.orders.events import Actor, Category, Entry
@@ -143,11 +143,12 @@ class Orders:
                 return large
             adopted = moves_of_change(stored.record, first)
             reserved = () if imported or isinstance(adopted, Refused) else adopted
+            left = left_before(first, stored.record)
             change = Change(
                 after=first,
-                entries=(Entry(message="The order was created.", category=category),),
+                entries=(Entry(message="The order was created.", category=category), *told_of(left)),
                 claim=claim,
-                moves=() if imported else tuple(reservations_at_creation(first, workflows, reserved)),
+                moves=() if imported else tuple(reservations_at_creation(first, workflows, reserved, left)),
             )
             if not runs or same(first.status, QUEUED):
                 return change
