@@ -20,7 +20,7 @@ from onhand.service.faults import Fault
 from onhand.service.workflow.engine import RunAnswer
 from onhand.service.workflow.leading import LEASE
 from onhand.service.workflow.orders import Created
-from onhand.storage.postgres.pool import open_pool
+from onhand.storage.postgres.pool import Database, open_pool
 from tests.orders import TESTER, Death, Process, an_order, configure, configured
 from tests.serving import MovableClock
 from tests.shop import change
@@ -32,13 +32,13 @@ SHOP = "shop"
 class House:
     """One database, and as many processes as a test wants."""
 
-    def __init__(self, database: Any) -> None:
-        self._database = database
+    def __init__(self, pool: Database) -> None:
+        self.pool = pool
         self._processes: list[Process] = []
         self.clock = MovableClock()
 
     async def process(self, settle_seconds: float = 0.0) -> Process:
-        process = Process(self._database, self.clock, settle_seconds=settle_seconds)
+        process = Process(self.pool, self.clock, settle_seconds=settle_seconds)
         await process.start()
         self._processes.append(process)
         return process
@@ -228,9 +228,10 @@ async def test_a_lines_update_ships_each_shipment_in_a_run_of_its_own(house: Hou
 
 @pytest.mark.parametrize("death", list(Death))
 async def test_a_lines_update_over_several_shipments_is_finished_wherever_its_process_dies(
-    house: House, death: Death
+    house: House, death: Death, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dies at the first commit, at the second, and so on, until it lives through the request."""
+    monkeypatch.setattr("onhand.service.workflow.leading.PAUSE_S", 0.0)
     clean, doomed = await house.process(), await house.process()
     for commits in range(30):
         order_id = f"O{commits}"
@@ -303,3 +304,50 @@ async def test_a_queued_run_is_not_pushed_out_by_another_status(house: House) ->
     assert refused.code is Code.ORDER_LOCKED
     await house.settle(clean)
     assert await on_hand(clean) == 14
+
+
+# What is stuck keeps nobody waiting --------------------------------------------------------------------------
+
+
+def scheduled(order_id: str, day: int, **more: Any) -> Any:
+    return an_order(
+        order_id, {}, updateStatusDate=f"2020-01-{day:02}T00:00:00Z", nextOrderStatus="Ship", **more
+    )
+
+
+async def test_orders_that_cannot_be_taken_up_keep_no_newer_one_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More than a page of them is due for longer; each look passes over a bounded number of pages."""
+    process = await house.process()
+    for number in range(1, 8):
+        stuck = await process.desk.orders.create(
+            SHOP, scheduled(f"O{number}", number, status="Queued"), TESTER
+        )
+        assert isinstance(stuck, Created)
+    monkeypatch.setattr("onhand.service.workflow.overdue.OVERDUE", 3)
+    made = await process.desk.orders.create(SHOP, scheduled("New", 20), TESTER)
+    assert isinstance(made, Created)
+    assert await process.desk.overdue.take_up() == 8
+    found = await process.desk.searching.order(SHOP, "New")
+    assert found is not None
+    assert found.status == "Ship"
+
+    monkeypatch.setattr("onhand.service.workflow.overdue.PAGES", 1)
+    await process.desk.orders.create(SHOP, scheduled("Newer", 21), TESTER)
+    assert [await process.desk.overdue.take_up() for _ in range(3)] == [3, 3, 2]
+    found = await process.desk.searching.order(SHOP, "Newer")
+    assert found is not None
+    assert found.status == "Ship"
+    assert await process.desk.overdue.take_up() == 3, "from the beginning again"
+
+
+async def test_an_order_that_cannot_be_read_keeps_no_other_one_out(house: House) -> None:
+    process = await house.process()
+    await process.desk.orders.create(SHOP, scheduled("Broken", 1, status="Queued"), TESTER)
+    await process.desk.orders.create(SHOP, scheduled("New", 2), TESTER)
+    await house.pool.execute("UPDATE document SET body = '{}' WHERE kind = 'order' AND id = 'Broken'")
+    await process.desk.overdue.take_up()
+    found = await process.desk.searching.order(SHOP, "New")
+    assert found is not None
+    assert found.status == "Ship"
