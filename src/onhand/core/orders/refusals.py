@@ -26,6 +26,7 @@ class Code(enum.StrEnum):
     PAYLOAD_MISMATCH = "PayloadMismatch"
     VERSION_CONFLICT = "VersionConflict"
     ITEM_RESERVED = "ItemReserved"
+    ORDER_TYPE_IN_USE = "OrderTypeInUse"
     TASK_RUNNING = "TaskRunning"
 
 
