@@ -302,6 +302,10 @@ async def test_a_queued_run_is_not_pushed_out_by_another_status(house: House) ->
     refused = await clean.desk.parts.status(SHOP, "O1", StatusUpdate(status="Completed"), TESTER, None)
     assert isinstance(refused, Refused)
     assert refused.code is Code.ORDER_LOCKED
+    priced = LinesUpdate(line_item_updates=(LineUpdate(line_item_id="L1", cost=Decimal(1)),), status="Ship")
+    refused = await clean.desk.parts.update_lines(SHOP, "O1", priced, TESTER, None)
+    assert isinstance(refused, Refused), "it begins with the same run, but queues others"
+    assert refused.code is Code.ORDER_LOCKED
     await house.settle(clean)
     assert await on_hand(clean) == 14
 

@@ -16,8 +16,9 @@ the order is read again and the run goes on from its last checkpoint. A fault of
 times; if the answer of a commit was lost, the checkpoint says whether it landed.
 
 A run ends with one save (`ending`): results become events, errors go to the order, the client's version rises, and the steps
-that wait for the save are queued in the record and executed in the background. A status that a step wants next is entered
-after that, never in the middle; until then the record says that it is wanted.
+that wait for the save are queued in the record and executed in the background. If the request began further runs, for other
+shipments, the same save puts the next one in the place of the one that ends, in the same hands. A status that a step wants
+next is entered after that, never in the middle; until then the record says that it is wanted.
 """
 
 from __future__ import annotations
