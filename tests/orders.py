@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from enum import Enum, auto
 from typing import Any
@@ -53,11 +53,17 @@ class MortalStore:
         self.dead = False
         self.commits_left: int | None = None
         self.death = Death.BEFORE_COMMIT
+        self.lost: Callable[[], Awaitable[object]] | None = None
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        """The next commit lands and its answer is lost; this happens before anybody looks again."""
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[Unit]:
         if self.dead:
             raise StoreUnavailable("The process is dead.")
+        lost, self.lost = self.lost, None
+        if lost is not None:
+            await lost()
         async with self._store.unit() as unit:
             yield MortalUnit(self, unit)
 
@@ -82,6 +88,9 @@ class MortalUnit:
                     await self._unit.commit(decision)
                 raise OutcomeUnknown("The process died.")
         await self._unit.commit(decision)
+        store.lost, store.meanwhile = store.meanwhile, None
+        if store.lost is not None:
+            raise OutcomeUnknown("The answer was lost.")
 
 
 class Process:
@@ -94,14 +103,21 @@ class Process:
         *,
         unit: type[PostgresUnit] = PostgresUnit,
         refresh_seconds: float = 0.0,
+        settle_seconds: float = 0.0,
     ) -> None:
+        """With `settle_seconds` it looks again after a lost answer; without, it gives up at once."""
         self._lines = lines_for(pool._connect_args[0])  # the same database
         self.store = MortalStore(PostgresStore(self._lines, unit))
         self.environments = Environments(PostgresCatalogue(pool), refresh_seconds=refresh_seconds)
         self.documents = PostgresDocuments(pool)
         self.reader = PostgresReader(pool)
         self.batcher = Batcher(
-            self.store, self.environments, clock, probe=Metrics(), settle_seconds=0.0, retry_pause_seconds=0.0
+            self.store,
+            self.environments,
+            clock,
+            probe=Metrics(),
+            settle_seconds=settle_seconds,
+            retry_pause_seconds=0.0,
         )
         self.desk: OrderDesk = open_desk(
             documents=self.documents,

@@ -99,6 +99,9 @@ async def test_due_documents_come_from_all_environments_the_longest_due_first(ho
     assert await due(NOW + 4) == []
     assert await due(NOW + 7) == [(2, "a"), (1, "c")]
     assert await due(NOW + 20, 2) == [(2, "a"), (1, "c")]
+    page = await house.documents.due("order", NOW + 20, 1)
+    rest = await house.documents.due("order", NOW + 20, 10, page[-1])
+    assert [(row.key.environment, row.key.id) for row in [*page, *rest]] == await due(NOW + 20)
     await write(house, DocumentWrite(key("c"), 1, b"C"))
     assert await due(NOW + 20) == [(2, "a"), (1, "a")]
 

@@ -55,6 +55,7 @@ RATES: Final[tuple[Route, ...]] = (
 
 _KEY: Final = ("Idempotency-Key",)
 _MATCH: Final = ("If-Match",)
+_CHANGE: Final = (*_KEY, *_MATCH)
 _PAGING: Final = ("oldestFirst", "limit", "cursor")
 _FILTERS: Final = (
     "status", "orderType", "storeId", "marketId", "customerId", "orderNumber", "salesChannel", "warehouseCode", "sku",
@@ -117,7 +118,7 @@ ORDERS: Final[tuple[Route, ...]] = (
            body=list[dict[str, Any]], answer=Order, headers=_MATCH, untimed=True),
     _order("POST", "orders/{orderId}/order-lines/updates", lines.update, ORDER_WRITE, "Order lines",
            "Deliver, cancel or split parts of lines, and run the workflow for what is delivered.",
-           body=LinesUpdate, answer=wire.ExecutionResult, headers=_MATCH, untimed=True),
+           body=LinesUpdate, answer=wire.ExecutionResult, headers=_CHANGE, untimed=True),
     _order("POST", "orders/{orderId}/order-lines/{lineItemId}/cancel", lines.cancel, ORDER_WRITE, "Order lines",
            "Cancel a line. What is reserved for it stays until a workflow gives it back.",
            answer=Order, query=("sendNotifications",), headers=_MATCH, untimed=True),
@@ -135,7 +136,7 @@ ORDERS: Final[tuple[Route, ...]] = (
            body=list[dict[str, Any]], answer=Order, headers=_MATCH, untimed=True),
     _order("POST", "orders/{orderId}/returns", returns.create, ORDER_WRITE, "Returns",
            "Register a return; with a status its workflow runs.",
-           body=ReturnRequest, answer=wire.ExecutionResult, status=201, headers=_MATCH, untimed=True),
+           body=ReturnRequest, answer=wire.ExecutionResult, status=201, headers=_CHANGE, untimed=True),
     _order("POST", "orders/{orderId}/returns/{returnId}/status", returns.status, ORDER_WRITE, "Returns",
            "Enter a status with a return and run its workflow.",
            body=ReturnStatusRequest, answer=wire.ExecutionResult, headers=_MATCH, untimed=True),
@@ -161,7 +162,8 @@ WORKFLOWS: Final[tuple[Route, ...]] = (
     _order("GET", "order-types/{name}", workflows.order_type, READ, "Workflows", "Read an order type.", answer=OrderType),
     _order("PUT", "order-types/{name}", workflows.put_order_type, CONFIG, "Workflows",
            "Save an order type; the answer has lintWarnings.", body=OrderType, answer=OrderType, headers=_MATCH),
-    _order("DELETE", "order-types/{name}", workflows.delete_order_type, CONFIG, "Workflows", "Delete an order type.",
+    _order("DELETE", "order-types/{name}", workflows.delete_order_type, CONFIG, "Workflows",
+           "Delete an order type that has no orders.",
            status=204, headers=_MATCH),
     _order("GET", "workflow-steps", workflows.workflow_steps, READ, "Workflows", "List the steps that there are.",
            answer=workflows.Listed),

@@ -36,7 +36,7 @@ def plan(facts: Facts) -> Result | Plan:
             bare = frozenset(line.line_item_id for line in moves if line not in facts.rows)
             edit = partial(_cleared, shipment.shipment_id, bare) if bare else None
             units.append(Unit(key=shipment.shipment_id, moves=tuple(moves.values()), edit=edit))
-        already += sum(_given_back(facts.row(shipment, line)) for line in shipment.line_items)
+        already += sum(_given_back(facts.row(shipment, line), partly=partly) for line in shipment.line_items)
     if units:
         return Plan(units=tuple(units), conclude=_conclude)
     if facts.done:
@@ -53,15 +53,20 @@ def _releases(facts: Facts, shipment: Shipment, *, partly: bool) -> dict[LineRef
         if row is None and (virtual or not scope.is_reservable(line)):
             continue
         item = scope.held_item(row) if row is not None else scope.item(facts, shipment, line)
-        quantity = _released(facts, line, row, partly=partly)
+        held = _held(facts, line, row)
+        canceled = partly and line.effective > ZERO
+        quantity = _canceled(line, row, held) if canceled else held
         if quantity > ZERO and item.sku and item.warehouse:
             reference = scope.ref(shipment, line)
-            moves[reference] = Release(line=reference, item=item, quantity=quantity)
+            moves[reference] = Release(line=reference, item=item, quantity=quantity, canceled=canceled)
     return moves
 
 
-def _given_back(row: LedgerRow | None) -> bool:
-    return row is not None and row.remaining == ZERO and not scope.reduced(row)
+def _given_back(row: LedgerRow | None, *, partly: bool) -> bool:
+    """Whether an earlier run gave back what this one is about."""
+    if row is None or scope.reduced(row):
+        return False
+    return row.remaining == ZERO or (partly and row.canceled > ZERO)
 
 
 def _only_cancelled_units(facts: Facts, shipments: Sequence[Shipment]) -> bool:
@@ -76,13 +81,13 @@ def _only_cancelled_units(facts: Facts, shipments: Sequence[Shipment]) -> bool:
     return any(line.canceled_quantity > ZERO for shipment in shipments for line in shipment.line_items)
 
 
-def _released(facts: Facts, line: OrderLine, row: LedgerRow | None, *, partly: bool) -> Decimal:
-    held = _held(facts, line, row)
-    if not partly or line.effective == ZERO:
-        return held
-    # The cancelled units, as far as they are held; with them goes what was held beyond the quantity (A4). A bound by the
-    # cancelled quantity alone would give that back in a second run.
-    return max(ZERO, held - line.effective) if line.canceled_quantity > ZERO else ZERO
+def _canceled(line: OrderLine, row: LedgerRow | None, held: Decimal) -> Decimal:
+    """The cancelled units that were not given back yet, as far as more is held than is still wanted (D14).
+
+    What was held beyond the quantity stays: a cancellation of the line, or a recalculation, gives that back (A4).
+    """
+    fresh = line.canceled_quantity - (ZERO if row is None else row.canceled)
+    return max(ZERO, min(fresh, held - line.effective))
 
 
 def _held(facts: Facts, line: OrderLine, row: LedgerRow | None) -> Decimal:
@@ -138,7 +143,7 @@ RELEASE: Final = StepSpec(
         "with, or, if nothing of the whole order is in the ledger, `quantity - deliveredQuantity`; at most what is "
         "reserved and belongs to nobody, never a reservation of somebody else.\n\n"
         "When the status is not flagged as cancelled and some units were cancelled, only the lines concerned give something "
-        "back: what they hold beyond what is still wanted. Lines that were shipped give back only what was reserved beyond "
+        "back: the cancelled units, each once, as far as the line holds more than is still wanted. Lines that were shipped give back only what was reserved beyond "
         "what left."
     ),
     prerequisites=("`isCanceledStatus` on the statuses that cancel an order",),

@@ -118,6 +118,24 @@ async def test_a_part_is_delivered_and_then_the_rest(desk: Desk) -> None:
     await desk.audit()
 
 
+async def test_a_part_that_is_delivered_twice_with_one_key_leaves_once(desk: Desk) -> None:
+    await desk.create("O1", shipment("S1", line("L1", 5)))
+    path = "orders/O1/order-lines/updates"
+    body = {"status": "Ship", "lineItemUpdates": [{"lineItemId": "L1", "deliveredQuantity": 2}]}
+    first = await desk.send("POST", path, body, Idempotency_Key="k1")
+    assert (first.status_code, "idempotency-replayed" in first.headers) == (200, False)
+    await desk.ok("PATCH", "orders/O1", {"tags": ["changed"]})
+    again = await desk.send("POST", path, body, Idempotency_Key="k1", If_Match='"1"')
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (200, "true")
+    assert quantities(again.json()["order"]) == quantities(first.json()["order"])
+    assert await desk.levels() == (8, 3)
+    other = {"status": "Ship", "lineItemUpdates": [{"lineItemId": "L1", "deliveredQuantity": 3}]}
+    await desk.refused(422, "PayloadMismatch", "POST", path, other, Idempotency_Key="k1")
+    back = {"returns": [{"lineItemId": "L1", "returnQuantity": 1}]}
+    await desk.refused(422, "PayloadMismatch", "POST", "orders/O1/returns", back, Idempotency_Key="k1")
+    assert await desk.levels() == (8, 3)
+
+
 async def test_more_than_was_ordered_is_refused_and_changes_nothing(desk: Desk) -> None:
     made = await desk.create("O1", shipment("S1", line("L1", 5)))
     body = {"status": "Ship", "lineItemUpdates": [{"lineItemId": "L1", "deliveredQuantity": 6}]}

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.e2e.orders.conftest import configure
 from tests.e2e.orders.order_calls import Desk, line, order, shipment
 
 PLAIN = {"orderType": "Plain"}
@@ -62,11 +63,44 @@ async def test_a_repeated_creation_is_answered_like_the_first(desk: Desk) -> Non
     assert again.headers["idempotency-replayed"] == "true"
     assert "idempotency-replayed" not in first.headers
     detail = await desk.refused(
-        400, "ValidationFailed", "POST", "orders", order(None, **PLAIN), Idempotency_Key="k1"
+        422, "PayloadMismatch", "POST", "orders", order(None, **PLAIN), Idempotency_Key="k1"
     )
     assert "another body" in detail
     other = await desk.send("POST", "orders", body, Idempotency_Key="k2")
     assert other.json()["id"] != first.json()["id"]
+
+
+async def test_a_key_belongs_to_one_request_whatever_order_it_names(desk: Desk) -> None:
+    bodies = [order(one, shipment("S1", line("L1", 2))) for one in ("O1", "O2")]
+    first = await desk.send("POST", "orders", bodies[0], Idempotency_Key="k1")
+    assert "another body" in await desk.refused(
+        422, "PayloadMismatch", "POST", "orders", bodies[1], Idempotency_Key="k1"
+    )
+    await desk.refused(404, "NotFound", "GET", "orders/O2")
+    assert await desk.levels() == (10, 2)
+    again = await desk.send("POST", "orders", bodies[0], Idempotency_Key="k1")
+    assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
+    assert again.json() == first.json()
+    await desk.refused(
+        422, "PayloadMismatch", "POST", "orders/pos", {**bodies[0], "orderNumber": "7"}, Idempotency_Key="k1"
+    )
+
+
+async def test_a_repeated_creation_takes_no_further_number(desk: Desk) -> None:
+    body = order(None, **PLAIN)
+    first = (await desk.send("POST", "orders", body, Idempotency_Key="k1")).json()
+    await desk.send("POST", "orders", body, Idempotency_Key="k1")
+    assert int((await desk.create(None, **PLAIN))["orderNumber"]) == int(first["orderNumber"]) + 1
+
+
+async def test_one_key_with_two_orders_at_once_makes_one(desk: Desk) -> None:
+    bodies = [order(one, shipment("S1", line("L1", 1))) for one in ("O1", "O2", "O3")]
+    answers = await asyncio.gather(
+        *(desk.send("POST", "orders", body, Idempotency_Key="k1") for body in bodies)
+    )
+    assert sorted(answer.status_code for answer in answers) == [201, 422, 422]
+    assert len(await desk.ok("POST", "orders/exists", ["O1", "O2", "O3"])) == 1
+    assert await desk.levels() == (10, 1)
 
 
 async def test_a_creation_that_is_sent_twice_at_once_makes_one_order(desk: Desk) -> None:
@@ -181,6 +215,23 @@ async def test_a_deletion_for_ever_gives_back_what_is_reserved(desk: Desk) -> No
     assert await desk.levels() == (10, 3)
     await desk.ok("DELETE", "orders/O1?permanently=true")
     assert await desk.levels() == (10, 0)
+    await desk.audit()
+
+
+async def test_what_left_under_an_id_is_not_reserved_again_for_an_order_made_anew(desk: Desk) -> None:
+    """It would never be consumed: a line leaves once for ever, also that of an order which is made anew (scenario 64)."""
+    await configure(desk.tenant, is_inventory_reservation_triggered_on_order_creation=True)
+    await desk.create("O1", shipment("S1", line("L1", 3)))
+    await desk.ok("POST", "orders/O1/status", {"status": "Ship"})
+    await desk.ok("DELETE", "orders/O1?permanently=true")
+    assert await desk.levels() == (7, 0)
+    await desk.create("O1", shipment("S1", line("L1", 3), line("L2", 1)))
+    assert await desk.levels() == (7, 1)
+    told = (await desk.ok("GET", "orders/O1/events?category=Information"))["result"]
+    assert [one["message"] for one in told if "L1 of shipment S1" in one["message"]] != []
+    done = await desk.ok("POST", "orders/O1/status", {"status": "Ship"})
+    assert done["orderActionExecutionResults"][0]["message"].startswith("already reduced: 1; reduced now: 1")
+    assert await desk.levels() == (6, 0)
     await desk.audit()
 
 

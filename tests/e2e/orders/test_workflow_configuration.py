@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from onhand.core.orders.presets import PRESETS
+from tests.e2e.orders.order_calls import Desk, line, shipment
 from tests.serving import Running, Tenant, serving
 
 
@@ -44,6 +45,21 @@ async def test_an_order_type_is_saved_read_listed_and_deleted(shop: Tenant) -> N
     assert again.status_code == 404
     back = await shop.native("PUT", "order-types/Online", sent)
     assert back.headers["etag"] == '"3"', "versions go on counting"
+
+
+async def test_an_order_type_with_orders_is_not_deleted(desk: Desk) -> None:
+    """Its statuses would mean nothing any more: what was delivered would count as open again."""
+    path = "order-types/online"
+    await desk.create("O1", shipment("S1", line()))
+    await desk.create("O2")
+    await desk.ok("POST", "orders/O1/status", {"status": "Completed"})
+    assert "has orders: 2" in await desk.refused(409, "OrderTypeInUse", "DELETE", path)
+    await desk.ok("PATCH", "orders/O1", {"orderType": "Plain"})
+    assert "has orders: 1" in await desk.refused(409, "OrderTypeInUse", "DELETE", path)
+    assert (await desk.ok("GET", path))["name"] == "Online"
+    await desk.ok("DELETE", "orders/O2")
+    assert (await desk.send("DELETE", path)).status_code == 204
+    await desk.refused(404, "NotFound", "DELETE", path)
 
 
 async def test_a_body_that_was_read_can_be_sent_back(shop: Tenant) -> None:

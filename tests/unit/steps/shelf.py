@@ -289,7 +289,8 @@ class Shelf:
             self.rows[move.line] = new_row(move.line, move.item)
         else:
             taken = min(move.quantity, row.remaining)
-            self.rows[move.line] = replaced(row, released=row.released + taken)
+            canceled = row.canceled + (taken if move.canceled else ZERO)
+            self.rows[move.line] = replaced(row, released=row.released + taken, canceled=canceled)
             self._mirror(move.line)
         return self._applied(move, move.item, reserved=-taken)
 

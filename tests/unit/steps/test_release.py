@@ -33,7 +33,8 @@ def test_88_what_the_line_holds_is_given_back_once():
     ("status", "quantity", "gone", "held", "left"),
     [
         ("InProgress", 5, 2, 5, 3),
-        ("InProgress", 5, 2, 9, 3),
+        ("InProgress", 5, 2, 9, 7),
+        ("InProgress", 5, 5, 9, 0),
         ("InProgress", 5, 2, 4, 3),
         ("InProgress", 5, 2, 3, 3),
         ("InProgress", 5, 2, 2, 2),
@@ -54,6 +55,20 @@ def test_d14_a_partial_cancellation_gives_back_what_is_not_wanted_any_more(
     shelf.run(RELEASE)
     assert shelf.counts() == (10, left)
     assert shelf.line().reserved_inventory_quantity == left
+    again = shelf.run(RELEASE)
+    assert again.status is (Status.WARNING if left < held else Status.SUCCESS)
+    assert shelf.counts() == (10, left)
+
+
+def test_d14_units_that_are_cancelled_later_are_given_back_too():
+    shelf = Shelf(
+        cancelled(flagged(quantity=5, reserved=9, canceled_quantity=2), status="InProgress"), A=(10, 0)
+    )
+    shelf.hold("L1", 9)
+    shelf.run(RELEASE)
+    shelf.order = cancelled(flagged(quantity=5, reserved=7, canceled_quantity=3), status="InProgress")
+    shelf.run(RELEASE)
+    assert shelf.counts() == (10, 6)
 
 
 def test_d14_other_lines_of_a_partial_cancellation_keep_what_they_hold():

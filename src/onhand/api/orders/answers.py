@@ -30,8 +30,10 @@ CODES: Final[dict[Code, tuple[int, str]]] = {
     Code.NOT_FOUND: (404, "It does not exist"),
     Code.ORDER_LOCKED: (409, "Another operation works on the order"),
     Code.DUPLICATE_ID: (409, "The id exists already"),
+    Code.PAYLOAD_MISMATCH: (422, "The key was used with another body"),
     Code.VERSION_CONFLICT: (412, "Somebody else changed it"),
     Code.ITEM_RESERVED: (409, "The item has open reservations"),
+    Code.ORDER_TYPE_IN_USE: (409, "There are orders of the type"),
     Code.TASK_RUNNING: (409, "The task runs already"),
 }
 """Status and title of each code; a test holds that all are here."""

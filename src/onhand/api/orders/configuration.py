@@ -98,9 +98,11 @@ async def put_order_type(call: Call, services: Services) -> Reply:
 
 
 async def delete_order_type(call: Call, services: Services) -> Reply:
-    """DELETE `/order-types/{name}`."""
-    name = call.parameters["name"]
-    why = await editing.remove(services.orders.configurations, call.of, ORDER_TYPE, name, _expected(call, {}))
+    """DELETE `/order-types/{name}`; refused while there are orders of the type."""
+    desk, name = services.orders, call.parameters["name"]
+    why = await editing.remove_order_type(
+        desk.configurations, desk.searching, call.of, name, _expected(call, {})
+    )
     return Reply(204) if why is None else answers.refused(why)
 
 

@@ -84,6 +84,7 @@ async def update(call: Call, services: Services) -> Reply:
         request,
         reading.actor(call, request.user_id),
         reading.expected(call, reading.version_in(request)),
+        reading.mark(call, "order-lines/updates"),
     )
     return wire.run_reply(done)
 

@@ -28,7 +28,7 @@ async def create(call: Call, services: Services) -> Reply:
     if isinstance(order, Refused):
         return answers.refused(order)
     done = await services.orders.orders.create(
-        call.environment, order, reading.actor(call), reading.mark(call)
+        call.environment, order, reading.actor(call), reading.mark(call, "orders")
     )
     if isinstance(done, Refused):
         return answers.refused(done)
@@ -41,7 +41,7 @@ async def create_pos(call: Call, services: Services) -> Reply:
     if isinstance(order, Refused):
         return answers.refused(order)
     done = await services.orders.orders.create_pos(
-        call.environment, order, reading.actor(call), reading.mark(call)
+        call.environment, order, reading.actor(call), reading.mark(call, "orders/pos")
     )
     if isinstance(done, Refused):
         return answers.refused(done)

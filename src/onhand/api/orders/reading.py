@@ -12,7 +12,7 @@ from onhand.core.orders.entities import Entity, Json
 from onhand.core.orders.events import Actor
 from onhand.core.orders.queries import Paged, read_strictly
 from onhand.core.orders.refusals import Code, Refused
-from onhand.service.workflow.orders import Mark, mark_of
+from onhand.core.orders.repeating import Mark, mark_of
 
 P = TypeVar("P", bound=Paged)
 E = TypeVar("E", bound=Entity)
@@ -43,8 +43,8 @@ def expected(call: Call, version_id: str | None = None) -> str | None:
     return version
 
 
-def mark(call: Call) -> Mark | None:
-    """The idempotency key of a creation, with the digest of its body; None without a key.
+def mark(call: Call, request: str) -> Mark | None:
+    """The idempotency key of a request, with the digest of what it asks; None without a key.
 
     Raises:
         EdgeProblem: it is too long.
@@ -54,7 +54,7 @@ def mark(call: Call) -> Mark | None:
         return None
     if len(key) > ID_MAX:
         raise EdgeProblem(400, Code.VALIDATION_FAILED, f"Idempotency-Key has at most {ID_MAX} characters.")
-    return mark_of(call.principal.client_id, key, call.body)
+    return mark_of(call.principal.client_id, key, request, call.body)
 
 
 def flag(call: Call, name: str) -> bool:

@@ -23,6 +23,7 @@ async def create(call: Call, services: Services) -> Reply:
         request,
         reading.actor(call, request.user_id),
         reading.expected(call),
+        reading.mark(call, "returns"),
     )
     return wire.run_reply(done, 201)
 

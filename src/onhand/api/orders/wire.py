@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +17,9 @@ from onhand.core.orders.record import StepResult
 from onhand.core.orders.refusals import Refused
 from onhand.service.faults import Fault
 from onhand.service.workflow.engine import RunAnswer
+
+REPLAYED: Final = ((b"idempotency-replayed", b"true"),)
+"""Header of an answer to a request that had been carried out before."""
 
 
 class ExecutionResult(msgspec.Struct, rename="camel", kw_only=True):
@@ -89,7 +92,7 @@ def created_reply(call: Call, order: Order, *, replayed: bool) -> Reply:
     place = f"/v1/environments/{call.environment}/orders/".encode() + _quoted(order.id)
     headers = ((b"location", place), *etag(order))
     if replayed:
-        headers = (*headers, (b"idempotency-replayed", b"true"))
+        headers = (*headers, *REPLAYED)
     return json_reply(show_order(order), 201, headers)
 
 
@@ -102,7 +105,7 @@ def run_reply(done: RunAnswer | Refused, status: int = 200) -> Reply:
         "order": show_order(done.order),
         "orderActionExecutionResults": list(done.results),
     }
-    return json_reply(shown, status, etag(done.order))
+    return json_reply(shown, status, (*etag(done.order), *(REPLAYED if done.replayed else ())))
 
 
 def result_of(order_id: str, status: int, outcome: str | Refused | Fault) -> OrderResult:

@@ -79,8 +79,12 @@ class Application:
         attempt: str = "",
         commands: Sequence[GroupMember] = (),
         settles: bool = False,
+        claim: DocumentWrite | None = None,
     ) -> None:
-        """`attempt` makes the ids of effects that belong to no line unique; `commands` come first and are not concluded."""
+        """`attempt` makes the ids of effects that belong to no line unique; `commands` come first and are not concluded.
+
+        `claim` is a document that must not be there yet.
+        """
         self._around = around
         self._stored = stored
         self._moves = tuple(moves)
@@ -92,6 +96,7 @@ class Application:
         self._stock = stock or {}
         self._attempt = attempt
         self._commands = tuple(commands)
+        self._claim = claim
         self._parts: list[Part] = []
         self._documents: tuple[DocumentKey, ...] = ()
         self.applied: tuple[Applied, ...] = ()
@@ -108,7 +113,8 @@ class Application:
                 return part
             self._parts.append(part)
         documents = dict.fromkeys(key for part in self._parts for key in part.documents)
-        self._documents = (self._stored.key, *documents)
+        claimed = () if self._claim is None else (self._claim.key,)
+        self._documents = (self._stored.key, *claimed, *documents)
         return Group(
             commands=(*self._commands, *(command for part in self._parts for command in part.commands)),
             documents=self._documents,
@@ -118,9 +124,12 @@ class Application:
 
     def _finish(self, concluded: Concluded) -> Sequence[DocumentWrite] | Rejected:
         stored = self._stored
-        if concluded.documents[0].version != stored.version:
-            return Rejected(Reason.STALE_DOCUMENT, "The order changed meanwhile; nothing was done.")
         found = dict(zip(self._documents, concluded.documents, strict=True))
+        claims = [] if self._claim is None else [self._claim]
+        if any(found[one.key].version for one in claims):
+            return Rejected(Reason.DUPLICATE_ID, "The key was used meanwhile; nothing was done.")
+        if found[stored.key].version != stored.version:
+            return Rejected(Reason.STALE_DOCUMENT, "The order changed meanwhile; nothing was done.")
         opened = followed(stored.record, self._commands, concluded)
         work = Working(self._around, opened, stored.key, concluded, found)
         applied: list[Applied] = []
@@ -143,7 +152,7 @@ class Application:
         write = DocumentWrite(stored.key, stored.version, to_stored(record), labels, due_at)
         self.applied, self.notes = tuple(applied), tuple(work.notes)
         self.after = Stored(stored.key, write.version, record)
-        return [write, *work.writes(), *self._extra(record, work.notes, concluded)]
+        return [write, *claims, *work.writes(), *self._extra(record, work.notes, concluded)]
 
     # Parts -------------------------------------------------------------------------------------------------
 

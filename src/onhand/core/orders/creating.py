@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -10,10 +10,12 @@ import msgspec
 
 from onhand.core.orders import statuses
 from onhand.core.orders.configuration import Workflows, same
+from onhand.core.orders.events import Category, Entry
 from onhand.core.orders.following import POS, item_of_line
 from onhand.core.orders.lines import all_lines, with_shipments
 from onhand.core.orders.model import DELETED, QUEUED, Order
 from onhand.core.orders.moves import ZERO, Adopt, LineRef, Move, Reserve
+from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.refusals import Code, Refused
 
 COMPLETED: Final = "Completed"
@@ -79,10 +81,31 @@ def as_pos(order: Order) -> Order | Refused:
     return msgspec.structs.replace(order, id=order_id, order_type=POS, status=COMPLETED)
 
 
+def left_before(order: Order, record: OrderRecord) -> tuple[LineRef, ...]:
+    """Lines of a new order that were taken from stock under its id before: that happens once for ever (scenario 64)."""
+    left = {row.line for row in record.rows if row.reduction is not None}
+    refs = (LineRef(shipment.shipment_id, line.line_item_id) for shipment, line in all_lines(order))
+    return tuple(ref for ref in refs if ref in left)
+
+
+def told_of(left: Collection[LineRef]) -> Iterator[Entry]:
+    """What the events say about such lines."""
+    if left:
+        named = ", ".join(f"{one.line_item_id} of shipment {one.shipment_id}" for one in left)
+        yield Entry(
+            message=f"Taken from stock before under this order id, so neither reserved nor reduced again: {named[:500]}. "
+            "Goods that leave anew need another order, shipment or line id.",
+            category=Category.INFORMATION,
+        )
+
+
 def reservations_at_creation(
-    order: Order, workflows: Workflows, adopted: tuple[Move, ...]
+    order: Order, workflows: Workflows, adopted: tuple[Move, ...], left: Collection[LineRef] = ()
 ) -> Iterator[Reserve]:
-    """What a new order reserves where the environment reserves at creation; not for lines that bring a reservation."""
+    """What a new order reserves where the environment reserves at creation.
+
+    Not for lines that bring a reservation, nor for those that `left` before: nothing would ever consume theirs.
+    """
     settings = workflows.inventory
     if not (settings.is_enabled and settings.is_inventory_reservation_triggered_on_order_creation):
         return
@@ -91,7 +114,13 @@ def reservations_at_creation(
     brought = {move.line for move in adopted if isinstance(move, Adopt)}
     for shipment, line in all_lines(order):
         ref, item = LineRef(shipment.shipment_id, line.line_item_id), item_of_line(order, shipment, line)
-        if ref in brought or item is None or line.is_awaiting_purchase_order or not line.moves_stock:
+        if (
+            ref in brought
+            or ref in left
+            or item is None
+            or line.is_awaiting_purchase_order
+            or not line.moves_stock
+        ):
             continue
         warehouse = workflows.warehouse(item.warehouse)
         if warehouse is None or warehouse.is_virtual or statuses.is_completed(shipment):

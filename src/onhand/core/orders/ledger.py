@@ -38,10 +38,14 @@ def raised(row: LedgerRow, quantity: Decimal) -> LedgerRow:
     return msgspec.structs.replace(row, reserved=row.reserved + quantity, revision=row.revision + 1)
 
 
-def lowered(row: LedgerRow, quantity: Decimal) -> LedgerRow:
-    """A part was given back."""
+def lowered(row: LedgerRow, quantity: Decimal, *, canceled: bool = False) -> LedgerRow:
+    """A part was given back; `canceled` says whether because its units were cancelled."""
+    released = min(quantity, row.remaining)
     return msgspec.structs.replace(
-        row, released=row.released + min(quantity, row.remaining), revision=row.revision + 1
+        row,
+        released=row.released + released,
+        canceled=row.canceled + released if canceled else row.canceled,
+        revision=row.revision + 1,
     )
 
 

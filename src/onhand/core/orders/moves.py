@@ -70,6 +70,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     line: LineRef
     item: ItemRef
     quantity: Decimal
+    canceled: bool = False
+    """Whether it gives back cancelled units of a line that lives on; the row counts them."""
 
 
 class Reduce(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ import msgspec
 from onhand.core.orders.configuration import WorkflowStep
 from onhand.core.orders.model import EntityError, Order
 from onhand.core.orders.moves import LineRef
+from onhand.core.orders.repeating import Mark
 
 ZERO = Decimal(0)
 
@@ -54,6 +55,8 @@ class LedgerRow(msgspec.Struct, frozen=True, kw_only=True):
     reserved: Decimal = ZERO
     consumed: Decimal = ZERO
     released: Decimal = ZERO
+    canceled: Decimal = ZERO
+    """Cancelled units among what was released: each is given back once (D14)."""
     revision: int = 0
     """Grows with each change; part of the command ids, so that an effect that may recur has an id of its own."""
     reduction: Reduction | None = None
@@ -160,13 +163,15 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     restocked: tuple[Restocked, ...] = ()
     run: Run | None = None
     """The run in progress: while it is claimed nobody else changes the order."""
+    queued: tuple[Run, ...] = ()
+    """Runs that the request of `run` began too, for its other shipments: each follows when the one before has ended."""
     later: tuple[Run, ...] = ()
     """Runs of steps that wait for the order to be saved, oldest first."""
     following: Run | None = None
     """The run that ended last and wants a status that was not entered yet; it has no steps any more."""
     next_event: int = 1
-    made_by: str = ""
-    """Client, idempotency key and digest of the request that created it; empty without a key."""
+    marks: tuple[Mark, ...] = ()
+    """Of the last changes, so that none of them is made twice."""
 
     def row(self, line: LineRef) -> LedgerRow | None:
         """The line's row."""

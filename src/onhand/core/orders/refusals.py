@@ -23,8 +23,10 @@ class Code(enum.StrEnum):
     NOT_FOUND = "NotFound"
     ORDER_LOCKED = "OrderLocked"
     DUPLICATE_ID = "DuplicateId"
+    PAYLOAD_MISMATCH = "PayloadMismatch"
     VERSION_CONFLICT = "VersionConflict"
     ITEM_RESERVED = "ItemReserved"
+    ORDER_TYPE_IN_USE = "OrderTypeInUse"
     TASK_RUNNING = "TaskRunning"
 
 

@@ -125,7 +125,8 @@ class Releasing(Part):
         move = self.move
         if self.row is not None and self.row.hold_id:
             work.record = ledger.mirrored(
-                work.record.with_row(ledger.lowered(self.row, move.quantity)), move.line
+                work.record.with_row(ledger.lowered(self.row, move.quantity, canceled=move.canceled)),
+                move.line,
             )
         elif work.record.order is not None:
             line = _line(work.record, move.line)

@@ -129,8 +129,9 @@ def is_same_work(run: Run, other: Run) -> bool:
 
 def due_of(record: OrderRecord) -> int | None:
     """When somebody should look at the order, in microseconds since 1970: a run to take over, a status to enter."""
-    moments = [] if record.run is None else [record.run.claimed_to]
-    moments += [one.claimed_to for one in record.later[:1]]
+    moments = [one.claimed_to for one in record.later[:1]]
+    if record.run is not None:  # what follows, and what the clock wants, comes after it
+        return microseconds(min([*moments, record.run.claimed_to]))
     moments += [] if record.following is None else [record.following.claimed_to]
     order = record.order
     if order is not None and order.update_status_date is not None and order.next_order_status:
@@ -254,6 +255,14 @@ def with_run(record: OrderRecord, run: Run) -> OrderRecord:
         return msgspec.structs.replace(record, following=run)
     later = tuple(run if one.id == run.id else one for one in record.later)
     return msgspec.structs.replace(record, later=later)
+
+
+def next_queued(record: OrderRecord, ended: Run, until: datetime) -> OrderRecord:
+    """The record in which the next run of the same request is in progress, in the hands of who ended the one before."""
+    if record.run is not None or not record.queued:
+        return record
+    following, *queued = record.queued
+    return msgspec.structs.replace(record, run=claimed(following, ended.claim, until), queued=tuple(queued))
 
 
 def without_run(record: OrderRecord, run_id: str) -> OrderRecord:

@@ -63,6 +63,15 @@ def is_open(order: Order, order_type: OrderType | None) -> bool:
     return status is None or status.is_open
 
 
+def is_due(order: Order, now: datetime) -> bool:
+    """Whether the order was to enter a status by now."""
+    return (
+        order.update_status_date is not None
+        and order.update_status_date <= now
+        and bool(order.next_order_status)
+    )
+
+
 # Entering ----------------------------------------------------------------------------------------------------
 
 
@@ -165,6 +174,13 @@ def enter(  # noqa: PLR0913 - what a status update consists of
             status=wanted.name,
         )
     return Entered(entered, wanted, shipment_id, current, moved(order, entered))
+
+
+def unscheduled(order: Order, status: str) -> Order:
+    """The order without its schedule when the status is the one that it waited for."""
+    if order.next_order_status is None or not same(order.next_order_status, status):
+        return order
+    return msgspec.structs.replace(order, update_status_date=None, next_order_status=None)
 
 
 def moved(before: Order, after: Order) -> tuple[WarehouseChange, ...]:

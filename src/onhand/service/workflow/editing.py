@@ -26,12 +26,14 @@ from onhand.core.orders.lint import Finding
 from onhand.core.orders.refusals import Code, Refused, invalid
 from onhand.core.rules import Rules
 from onhand.service.workflow.configurations import (
+    ORDER_TYPE,
     WORKFLOW_GROUP,
     Change,
     Configurations,
     Snapshot,
     Stored,
 )
+from onhand.service.workflow.searching import HITS_MAX, Searching
 from onhand.steps.registry import STEPS
 
 WHAT: Final = {
@@ -110,6 +112,25 @@ async def remove(
 
     after = await configurations.carry_out(rules, plan)
     return after if isinstance(after, Refused) else None
+
+
+async def remove_order_type(
+    configurations: Configurations, searching: Searching, rules: Rules, name: str, expected: int | None
+) -> Refused | None:
+    """Take an order type away that has no orders; without it delivered ones would count as open again (4.6).
+
+    Raises:
+        Fault: see `Batcher.submit`.
+    """
+    known = (await configurations.current(rules.environment)).part(ORDER_TYPE, name)
+    orders = 0 if known is None else await searching.count_of_type(rules.environment_id, name)
+    if orders:
+        found = f"at least {orders}" if orders == HITS_MAX else str(orders)
+        return Refused(
+            Code.ORDER_TYPE_IN_USE,
+            f"The order type {name!r} has orders: {found}. Give them another type, or delete them first.",
+        )
+    return await remove(configurations, rules, ORDER_TYPE, name, expected)
 
 
 async def replace_all(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -27,8 +28,11 @@ Index = Callable[[OrderRecord], tuple[tuple[str, ...], int | None]]
 class Ending:
     """What the last group of a run writes."""
 
-    def __init__(self, around: Surroundings, opened: Stored, led: Stored, run: Run, actor: Actor) -> None:
+    def __init__(  # noqa: PLR0913 - what a run ends with
+        self, around: Surroundings, opened: Stored, led: Stored, run: Run, actor: Actor, lease: timedelta
+    ) -> None:
         """`opened` is the order as the run read it, `led` as its steps left it."""
+        self._lease = lease
         self._around = around
         self._opened = opened
         self._run = run
@@ -60,6 +64,8 @@ class Ending:
             revision=record.revision + 1,
             counted=self.is_open,
         )
+        if not self._after_save:
+            record = running.next_queued(record, run, events.moment(concluded.now) + self._lease)
         record, self._events = events.logged(
             record, self._opened.key.environment, self._entries(), self._actor, concluded.now
         )

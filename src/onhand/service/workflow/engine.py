@@ -24,6 +24,8 @@ class RunAnswer(msgspec.Struct, frozen=True, kw_only=True):
     order: Order
     """With its version."""
     results: tuple[StepResult, ...] = ()
+    replayed: bool = False
+    """The same request had been carried out before: the order as it is now, and no results."""
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):

@@ -215,7 +215,10 @@ def handed(stored: Stored, workflows: Workflows, identity: str, granted: Sequenc
     for ref, (shipment, line) in served.items():
         item = item_of_line(order, shipment, line)
         row = stored.record.row(ref)
-        quantity = pledged(line) - (ZERO if row is None else row.shown)
+        left = (
+            row is not None and row.reduction is not None
+        )  # before its goods came: nothing would consume it
+        quantity = ZERO if left else pledged(line) - (ZERO if row is None else row.shown)
         ships = is_open(order, workflows) and not is_completed(shipment) and line.moves_stock
         if item is not None and ships and quantity > ZERO:
             moves.append(Reserve(line=ref, item=item, quantity=quantity))

@@ -148,7 +148,7 @@ class Leading:
         run = running.run_of(led.record, run_id)
         if run is None:
             raise LostOrderError
-        ending = Ending(around, opened, led, run, actor)
+        ending = Ending(around, opened, led, run, actor, self.lease)
         application = Application(
             msgspec.structs.replace(around, event=f"{run.id}/end"),
             led,

@@ -19,6 +19,7 @@ from onhand.core.orders.moves import ItemRef, LineRef, Move, Reverse
 from onhand.core.orders.parting import Parted, Reduced
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.refusals import Code, Refused
+from onhand.core.orders.repeating import Mark
 from onhand.core.orders.requests import LinesUpdate, ShipmentInfo, StatusUpdate
 from onhand.core.orders.splitting import cancelled, status_after, update_lines
 from onhand.service.faults import Fault
@@ -107,23 +108,23 @@ class OrderParts:
             results.append((one.order_id, done))
         return results
 
-    async def update_lines(
+    async def update_lines(  # noqa: PLR0913 - who changes what, from which version
         self,
         environment_id: str,
         order_id: str,
         request: LinesUpdate,
         actor: Actor,
         expected: str | None,
+        mark: Mark | None = None,
     ) -> RunAnswer | Refused:
         """Deliver, cancel or split parts of lines, then run the workflow for what is delivered (A15, A16, C10).
 
-        The split, the status and the start of the run are one group, so that a part is never delivered twice.
+        The split, the status of each shipment and its run are one group, so that a part is never delivered twice, and
+        whatever was accepted is finished.
         """
         around = await self._around(environment_id, actor.user, actor.user_id)
-        further: list[StatusUpdate] = []
 
         def make(stored: Stored, now: datetime) -> Change | Refused:
-            further.clear()
             before = stored.record.order
             if before is None:
                 return no_order(order_id)
@@ -148,23 +149,16 @@ class OrderParts:
             if isinstance(change, Refused):
                 return change
             change = msgspec.structs.replace(change, splits=parted.splits)
-            if not updates:
-                return change
-            further.extend(updates[1:])
-            begun = self._orders.begun(
-                around.workflows, change, parted.order, updates[0], now, actor, enforced=True
-            )
-            return begun if isinstance(begun, Refused) else _followed(begun, around.workflows, parted)
+            for update in updates:
+                begun = self._orders.begun(
+                    around.workflows, change, change.after or parted.order, update, now, actor, enforced=True
+                )
+                if isinstance(begun, Refused):
+                    return begun
+                change = begun
+            return _followed(change, around.workflows, parted) if updates else change
 
-        done = await self._orders.apply(environment_id, order_id, make, actor, expected)
-        for update in further:
-            if isinstance(done, Refused) or done.is_aborted:
-                break
-            following = await self._orders.enter(environment_id, order_id, update, actor)
-            if isinstance(following, Refused):
-                return following
-            done = msgspec.structs.replace(following, results=(*done.results, *following.results))
-        return done
+        return await self._orders.apply(environment_id, order_id, make, actor, expected, mark)
 
     # Shipments ---------------------------------------------------------------------------------------------
 

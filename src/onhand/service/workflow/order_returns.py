@@ -11,6 +11,7 @@ from onhand.core.orders.entities import Json
 from onhand.core.orders.events import Actor, Category, Entry
 from onhand.core.orders.model import Order
 from onhand.core.orders.refusals import Refused
+from onhand.core.orders.repeating import Mark
 from onhand.core.orders.requests import StatusUpdate
 from onhand.core.orders.returning import ReturnRequest, ReturnStatusRequest
 from onhand.service.workflow.engine import RunAnswer
@@ -27,13 +28,14 @@ class OrderReturns:
         self._parts = parts
         self._around = around
 
-    async def create(
+    async def create(  # noqa: PLR0913 - who returns what
         self,
         environment_id: str,
         order_id: str,
         request: ReturnRequest,
         actor: Actor,
         expected: str | None,
+        mark: Mark | None = None,
     ) -> RunAnswer | Refused:
         """Register a return. With a status in the request, the return enters it and its workflow runs."""
         around = await self._around(environment_id, actor.user, actor.user_id)
@@ -58,7 +60,7 @@ class OrderReturns:
             update = StatusUpdate(status=request.status, return_id=form.return_id, user_id=request.user_id)
             return self._orders.begun(around.workflows, change, after, update, now, actor, enforced=True)
 
-        return await self._orders.apply(environment_id, order_id, make, actor, expected)
+        return await self._orders.apply(environment_id, order_id, make, actor, expected, mark)
 
     async def status(  # noqa: PLR0913 - what enters which status
         self,

@@ -6,7 +6,6 @@ replaced. Where a workflow is to run, its run begins in that same group, and is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -18,7 +17,7 @@ import msgspec
 from onhand.core.orders import statuses
 from onhand.core.orders.applying import Stored
 from onhand.core.orders.configuration import Workflows, same
-from onhand.core.orders.creating import as_pos, prepared, reservations_at_creation
+from onhand.core.orders.creating import as_pos, left_before, prepared, reservations_at_creation, told_of
 from onhand.core.orders.editing import bounded
 from onhand.core.orders.entities import Json
 from onhand.core.orders.events import Actor, Category, Entry
@@ -26,6 +25,7 @@ from onhand.core.orders.following import moves_of_change
 from onhand.core.orders.lines import patched_order
 from onhand.core.orders.model import DELETED, QUEUED, Order
 from onhand.core.orders.refusals import Code, Refused
+from onhand.core.orders.repeating import Mark, claim_write
 from onhand.core.orders.requests import StatusUpdate
 from onhand.core.orders.working import Surroundings
 from onhand.core.rules import Rules
@@ -33,18 +33,11 @@ from onhand.service.environments import Environments
 from onhand.service.workflow.adopting import Adopting
 from onhand.service.workflow.engine import RunAnswer, Workflow
 from onhand.service.workflow.numbering import Numbering
-from onhand.service.workflow.saving import Around, Change, Make, Plan, Saving
+from onhand.service.workflow.saving import Around, Change, Make, Plan, Saving, other_body
 from onhand.service.workflow.searching import shown
 
 _IDS: Final = UUID("0b6a3f0e-94c5-5c0e-8a3e-6f1d2f4b7c90")
 """Namespace of order ids that are made from an idempotency key."""
-
-
-class Mark(msgspec.Struct, frozen=True):
-    """An idempotency key and the digest of the body that came with it."""
-
-    key: str
-    digest: str
 
 
 class Created(msgspec.Struct, frozen=True):
@@ -52,11 +45,6 @@ class Created(msgspec.Struct, frozen=True):
 
     order: Order
     replayed: bool = False
-
-
-def mark_of(client: str, key: str, body: bytes) -> Mark:
-    """The mark of a request."""
-    return Mark(f"{client}\x1f{key}", hashlib.sha256(body).hexdigest())
 
 
 class Orders:
@@ -83,25 +71,32 @@ class Orders:
     async def create(
         self, environment_id: str, order: Order, actor: Actor, mark: Mark | None = None
     ) -> Created | Refused:
-        """A new order; the workflow of its initial status has run when this returns."""
+        """A new order; the workflow of its initial status has run when this returns.
+
+        With a mark it is made once: the key belongs to the request that used it first, whatever order that one named.
+        """
         rules = await self._environments.current(environment_id)
+        before = None if mark is None else await self._answered(environment_id, mark)
+        if before is not None:
+            return before
         order = await self.named(rules, order, mark)
-        if mark is not None:
-            before = await self._answered(environment_id, order.id, mark)
-            if before is not None:
-                return before
         done = await self.create_named(environment_id, order, actor, mark, runs=True)
         if not isinstance(done, Refused):
             return Created(done.order)
         if mark is not None and done.code in (Code.DUPLICATE_ID, Code.ORDER_LOCKED):
             # The same request was sent twice at once, and the other one was faster.
-            return await self._answered(environment_id, order.id, mark) or done
+            return await self._answered(environment_id, mark) or done
         return done
 
-    async def _answered(self, environment_id: str, order_id: str, mark: Mark) -> Created | Refused | None:
+    async def _answered(self, environment_id: str, mark: Mark) -> Created | Refused | None:
         """What the request with this key got; None when it has made nothing."""
-        found = await self._saving.stored(environment_id, order_id)
-        return _replayed(found, mark) if found.record.made_by.startswith(f"{mark.key}\x1f") else None
+        claim = await self._saving.claim(environment_id, mark)
+        if claim is None:
+            return None
+        if claim.digest != mark.digest:
+            return other_body()
+        order = shown((await self._saving.stored(environment_id, claim.order_id)).record)
+        return no_order(claim.order_id) if order is None else Created(order, replayed=True)
 
     async def create_pos(
         self, environment_id: str, order: Order, actor: Actor, mark: Mark | None = None
@@ -136,6 +131,7 @@ class Orders:
         around = await self._around(environment_id, actor.user, actor.user_id)
         workflows = around.workflows
         category = Category.IMPORTED if imported else Category.CREATED
+        claim = None if mark is None else claim_write(around.rules.environment, mark, order.id)
 
         def make(stored: Stored, now: datetime) -> Change | Refused:
             if stored.record.order is not None:
@@ -147,11 +143,12 @@ class Orders:
                 return large
             adopted = moves_of_change(stored.record, first)
             reserved = () if imported or isinstance(adopted, Refused) else adopted
+            left = left_before(first, stored.record)
             change = Change(
                 after=first,
-                entries=(Entry(message="The order was created.", category=category),),
-                made_by=None if mark is None else f"{mark.key}\x1f{mark.digest}",
-                moves=() if imported else tuple(reservations_at_creation(first, workflows, reserved)),
+                entries=(Entry(message="The order was created.", category=category), *told_of(left)),
+                claim=claim,
+                moves=() if imported else tuple(reservations_at_creation(first, workflows, reserved, left)),
             )
             if not runs or same(first.status, QUEUED):
                 return change
@@ -283,8 +280,14 @@ class Orders:
 
     # Storing and running -----------------------------------------------------------------------------------
 
-    async def apply(
-        self, environment_id: str, order_id: str, make: Make, actor: Actor, expected: str | None = None
+    async def apply(  # noqa: PLR0913 - who changes what, from which version
+        self,
+        environment_id: str,
+        order_id: str,
+        make: Make,
+        actor: Actor,
+        expected: str | None = None,
+        mark: Mark | None = None,
     ) -> RunAnswer | Refused:
         """Store a change and execute the run that it begins, if it begins one."""
 
@@ -292,14 +295,14 @@ class Orders:
             return partial(self._adopting.plan, around)
 
         stored = await self._saving.save(
-            environment_id, order_id, make, actor=actor, expected=expected, adopt=adopt
+            environment_id, order_id, make, actor=actor, expected=expected, adopt=adopt, mark=mark
         )
         if isinstance(stored, Refused):
             return stored
         if stored.record.run is not None and stored.record.run.claimed_to > self._saving.now():
             return await self._workflow.execute(environment_id, stored, actor)
         order = shown(stored.record)
-        return no_order(order_id) if order is None else RunAnswer(order=order)
+        return no_order(order_id) if order is None else RunAnswer(order=order, replayed=stored.replayed)
 
     async def enter(
         self, environment_id: str, order_id: str, update: StatusUpdate, actor: Actor
@@ -318,12 +321,17 @@ class Orders:
         *,
         enforced: bool,
     ) -> Change | Refused:
-        """The change with the status entered and its run begun."""
+        """The change with the status entered and its run begun, or queued behind the one that it begins already."""
         begun = self._workflow.begin(workflows, order, update, now, actor, enforced=enforced)
         if isinstance(begun, Refused):
             return begun
+        runs = [one for one in (change.run, *change.queued, begun.run) if one is not None]
         return msgspec.structs.replace(
-            change, after=begun.order, run=begun.run, entries=(*change.entries, *begun.entries)
+            change,
+            after=begun.order,
+            run=runs[0] if runs else None,
+            queued=tuple(runs[1:]),
+            entries=(*change.entries, *begun.entries),
         )
 
 
@@ -336,15 +344,6 @@ def sized(after: Order | Refused, *entries: Entry) -> Change | Refused:
     """The change to this order, if it is not too large."""
     found = after if isinstance(after, Refused) else bounded(after)
     return found if isinstance(found, Refused) else Change(after=found, entries=entries)
-
-
-def _replayed(stored: Stored, mark: Mark) -> Created | Refused:
-    if not stored.record.made_by.endswith(f"\x1f{mark.digest}"):
-        return Refused(
-            Code.VALIDATION_FAILED, "The Idempotency-Key was used with another body. Use a key of its own."
-        )
-    order = shown(stored.record)
-    return no_order(stored.key.id) if order is None else Created(order, replayed=True)
 
 
 def _named_status(before: Order, after: Order, workflows: Workflows) -> Order | Refused:

@@ -12,23 +12,25 @@ from typing import Final
 
 import structlog
 
-from onhand.core.orders import events
+from onhand.core.orders import events, statuses
 from onhand.core.orders.applying import Stored
 from onhand.core.orders.events import Actor
 from onhand.core.orders.labels import SCHEDULED
 from onhand.core.orders.model import Order
 from onhand.core.orders.refusals import Code, Refused
-from onhand.ports import Clock, Documents
+from onhand.ports import Clock, DocumentRow, Documents
 from onhand.service.environments import Environments
 from onhand.service.faults import Fault
 from onhand.service.workflow.leading import Leading, new_id
-from onhand.service.workflow.runs import Runs, is_due
+from onhand.service.workflow.runs import Runs
 from onhand.service.workflow.searching import ORDER, read_record
 
 log = structlog.get_logger("onhand.workflow")
 
 OVERDUE: Final = 100
-"""Orders that one look takes up."""
+"""Orders of one page."""
+PAGES: Final = 10
+"""Pages that one look passes over because nothing on them could be taken up."""
 CLOCK: Final = Actor(user="onhand", origin="Workflow")
 
 
@@ -43,38 +45,58 @@ class Overdue:
         self._clock = clock
         self._leading = leading
         self._runs = runs
+        self._last: DocumentRow | None = None
+        """Where the look before stopped; None: at the end."""
 
     async def take_up(self) -> int:
-        """Go on with each order that is due; how many there were."""
+        """Go on with orders that are due; how many were looked at.
+
+        Orders that cannot be taken up stay due, and are passed over: a look ends with the first page of which something
+        was taken up, and the next one goes on behind it. So no order waits for ever behind those that are stuck.
+        """
         names = {
             rules.environment: rules.environment_id for rules in await self._environments.list_environments()
         }
-        taken = 0
-        for row in await self._documents.due(ORDER, self._clock.now_us(), OVERDUE):
-            environment_id = names.get(row.key.environment)
-            if environment_id is None:
-                continue
-            taken += 1
-            try:
-                await self._take_up(environment_id, Stored(row.key, row.version, read_record(row.body)))
-            except Fault as fault:
-                log.warning("overdue_order_waits", order=row.key.id, fault=str(fault))
-        return taken
+        seen = 0
+        for _ in range(PAGES):
+            rows = await self._documents.due(ORDER, self._clock.now_us(), OVERDUE, self._last)
+            self._last = rows[-1] if len(rows) == OVERDUE else None
+            known = [(names[row.key.environment], row) for row in rows if row.key.environment in names]
+            seen += len(known)
+            taken = [await self._looked_at(environment_id, row) for environment_id, row in known]
+            if any(taken) or self._last is None:
+                break
+        return seen
 
-    async def _take_up(self, environment_id: str, stored: Stored) -> None:
+    async def _looked_at(self, environment_id: str, row: DocumentRow) -> bool:
+        """Whether the order was taken up. Whatever is wrong with one order keeps no other one waiting."""
+        try:
+            stored = Stored(row.key, row.version, read_record(row.body))
+            return await self._take_up(environment_id, stored)
+        except Fault as fault:
+            log.warning("overdue_order_waits", order=row.key.id, fault=str(fault))
+        except Exception:
+            log.exception("overdue_order_failed", order=row.key.id)
+        return False
+
+    async def _take_up(self, environment_id: str, stored: Stored) -> bool:
         record, now = stored.record, self._now()
         if record.run is not None and record.run.claimed_to <= now:
             claimed = await self._leading.claimed(environment_id, stored, record.run, new_id())
             if claimed is not None:
                 await self._runs.execute(environment_id, claimed, CLOCK)
-        elif record.later and record.later[0].claimed_to <= now:
+            return claimed is not None
+        if record.later and record.later[0].claimed_to <= now:
             await self._runs.after_save(environment_id, stored.key.id, CLOCK)
-        elif record.run is None and record.following is not None and record.following.claimed_to <= now:
+            return True
+        if record.run is None and record.following is not None and record.following.claimed_to <= now:
             claimed = await self._leading.claimed(environment_id, stored, record.following, new_id())
             if claimed is not None:
                 await self._runs.follow(environment_id, stored.key.id, record.following, CLOCK)
-        elif record.run is None and record.order is not None and is_due(record.order, now):
-            await self._scheduled(environment_id, record.order)
+            return claimed is not None
+        if record.run is None and record.order is not None and statuses.is_due(record.order, now):
+            return await self._scheduled(environment_id, record.order)
+        return False
 
     async def scheduled(self, environment_id: str, beat: Callable[[], Awaitable[None]]) -> int:
         """Enter the statuses that orders of an environment were to enter by now; how many were entered.
@@ -92,7 +114,7 @@ class Overdue:
             )
             for row in page.rows:
                 order = read_record(row.body).order
-                if order is not None and is_due(order, self._now()):
+                if order is not None and statuses.is_due(order, self._now()):
                     entered += await self._scheduled(environment_id, order)
             await beat()
             after = page.next

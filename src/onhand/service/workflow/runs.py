@@ -16,12 +16,14 @@ the order is read again and the run goes on from its last checkpoint. A fault of
 times; if the answer of a commit was lost, the checkpoint says whether it landed.
 
 A run ends with one save (`ending`): results become events, errors go to the order, the client's version rises, and the steps
-that wait for the save are queued in the record and executed in the background. A status that a step wants next is entered
-after that, never in the middle; until then the record says that it is wanted.
+that wait for the save are queued in the record and executed in the background. If the request began further runs, for other
+shipments, the same save puts the next one in the place of the one that ends, in the same hands. A status that a step wants
+next is entered after that, never in the middle; until then the record says that it is wanted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -107,23 +109,28 @@ class Runs:
         return Begun(order=entered.order, run=run, entries=(entry,))
 
     async def execute(self, environment_id: str, stored: Stored, actor: Actor) -> RunAnswer:
-        """Execute the run that the stored order is in, and those of the statuses that it triggers.
+        """Execute the run that the stored order is in, those that its request queued, and those that they trigger.
+
+        Each is a run of its own: one that is halted does not keep the next one away. If several want a status,
+        the last one wins (D6).
 
         Raises:
             Fault: the store, again and again; the run goes on by itself when its claim runs out.
         """
-        run = stored.record.run
-        ended = None
-        if run is not None:
-            ended = await self._leading.to_the_end(environment_id, stored, run.id, run.claim, actor)
-        if ended is None:
-            fresh = await self._saving.stored(environment_id, stored.key.id)
-            return _answer(fresh.record, None, stored.record)
-        stored, run = ended
+        run, claim = stored.record.run, "" if stored.record.run is None else stored.record.run.claim
+        wanting, led = None, list[Run]()
+        while run is not None and run.claim == claim:
+            ended = await self._leading.to_the_end(environment_id, stored, run.id, claim, actor)
+            if ended is None:
+                fresh = await self._saving.stored(environment_id, stored.key.id)
+                return _answer(fresh.record, led, stored.record)
+            stored, run = ended
+            led.append(run)
+            wanting = running.wanting(run) or wanting
+            run = stored.record.run
+        answer = _answer(stored.record, led, stored.record)
         if stored.record.later:
             self._background.start(self.after_save(environment_id, stored.key.id, actor))
-        answer = _answer(stored.record, run, stored.record)
-        wanting = running.wanting(run)
         return answer if wanting is None else await self._triggered(environment_id, answer, wanting, actor)
 
     async def after_save(self, environment_id: str, order_id: str, actor: Actor) -> None:
@@ -140,7 +147,7 @@ class Runs:
         """Enter the status that a run wants which ended before."""
         stored = await self._saving.stored(environment_id, order_id)
         if stored.record.order is not None:
-            await self._triggered(environment_id, _answer(stored.record, None, stored.record), run, actor)
+            await self._triggered(environment_id, _answer(stored.record, (), stored.record), run, actor)
 
     async def _triggered(self, environment_id: str, answer: RunAnswer, run: Run, actor: Actor) -> RunAnswer:
         """Enter the status that the last step wanted; it stays in the record until that is done."""
@@ -207,7 +214,7 @@ class Runs:
             nonlocal begins
             begins = False
             order = stored.record.order
-            if order is None or not is_due(order, now):
+            if order is None or not statuses.is_due(order, now):
                 return None
             refusal = statuses.writable(order)
             if refusal is not None:
@@ -295,26 +302,26 @@ class Runs:
             return begun
         run = begun.run
         if run is None:
-            return _answer(before, None, before)
+            return _answer(before, (), before)
         run = msgspec.structs.replace(run, steps=(*run.steps, *run.after), after=())
         record = msgspec.structs.replace(before, order=begun.order, run=run)
         led = await self._leading.led(
             around, msgspec.structs.replace(stored, record=record), run.id, actor, is_test=True
         )
-        return _answer(before, running.run_of(led.record, run.id), before)
+        tried = running.run_of(led.record, run.id)
+        return _answer(before, () if tried is None else (tried,), before)
 
     def _now(self) -> datetime:
         return events.moment(self._clock.now_us())
 
 
-def _answer(record: OrderRecord, run: Run | None, otherwise: OrderRecord) -> RunAnswer:
-    """The order as it is now, and what its run came to; an order that vanished is shown as it was."""
+def _answer(record: OrderRecord, runs: Sequence[Run], otherwise: OrderRecord) -> RunAnswer:
+    """The order as it is now, and what its runs came to; an order that vanished is shown as it was."""
     order = shown(record) or shown(otherwise)
     if order is None:
         raise InvariantViolation("A run belongs to no order.")
-    if run is None:
-        return RunAnswer(order=order)
-    return RunAnswer(order=order, results=run.results, is_aborted=run.aborted)
+    results = tuple(result for run in runs for result in run.results)
+    return RunAnswer(order=order, results=results, is_aborted=any(run.aborted for run in runs))
 
 
 def _gone(order_id: str) -> Refused:
@@ -359,23 +366,7 @@ def _entered(  # noqa: PLR0913 - what a status change consists of
     )
     if isinstance(entered, Refused):
         return entered
-    return msgspec.structs.replace(entered, order=_unscheduled(entered.order, entered.status.name))
-
-
-def _unscheduled(order: Order, status: str) -> Order:
-    """The order without its schedule when the status is the one that it waited for."""
-    if order.next_order_status is None or not same(order.next_order_status, status):
-        return order
-    return msgspec.structs.replace(order, update_status_date=None, next_order_status=None)
-
-
-def is_due(order: Order, now: datetime) -> bool:
-    """Whether the order was to enter a status by now."""
-    return (
-        order.update_status_date is not None
-        and order.update_status_date <= now
-        and bool(order.next_order_status)
-    )
+    return msgspec.structs.replace(entered, order=statuses.unscheduled(entered.order, entered.status.name))
 
 
 def _given_up(order: Order, why: Refused, now: datetime) -> Change:

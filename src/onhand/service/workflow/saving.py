@@ -3,6 +3,10 @@
 The order is read, changed by a pure function, and committed with the moves that make its reservations follow, its events
 and the version that it replaces, in one group. The version of the document is the fence: if somebody else was
 faster, it is read and changed again, unless the client named the version that it changed.
+
+Each change leaves its mark in the record. If the answer of its commit got lost and somebody else has written the order
+since, the mark says that the change is in there, and it is not made a second time; so does the key of a client's request
+that is sent again.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Final, Protocol
+from uuid import uuid4
 
 import msgspec
 
@@ -27,6 +32,7 @@ from onhand.core.orders.model import Order
 from onhand.core.orders.moves import Applied, Move
 from onhand.core.orders.record import OrderRecord, Run
 from onhand.core.orders.refusals import Code, Refused
+from onhand.core.orders.repeating import Claim, Mark, claim_key, find_mark, read_claim, remembered
 from onhand.core.orders.working import Note, Surroundings
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.ports import Clock, Documents
@@ -45,16 +51,25 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     after: Order | None
     """None: gone for ever; only its ledger stays."""
     entries: tuple[Entry, ...] = ()
-    made_by: str | None = None
-    """Set at the creation with an idempotency key."""
+    claim: DocumentWrite | None = None
+    """Set at the creation with an idempotency key: what claims the key."""
     run: Run | None = None
     """A run that begins with this change."""
+    queued: tuple[Run, ...] = ()
+    """Runs that begin when it has ended, one after the other."""
     follows: bool = False
     """Whether this enters the status that an ended run wants, or says why not."""
     moves: tuple[Move, ...] = ()
     """Moves that the change itself asks for, beside those that follow from it."""
     splits: tuple[Split, ...] = ()
     """How lines were divided; without them, what went takes the reservation first."""
+
+
+class Saved(Stored, frozen=True, kw_only=True):
+    """An order as it is stored after a change."""
+
+    replayed: bool = False
+    """The same request had made the change before. Its run is shown only if this call began it and has to lead it."""
 
 
 Make = Callable[[Stored, datetime], Change | Refused | None]
@@ -96,6 +111,12 @@ class Saving:
             return Stored(key, 0, OrderRecord(order=None))
         return Stored(key, row.version, read_record(row.body))
 
+    async def claim(self, environment_id: str, mark: Mark) -> Claim | None:
+        """What the key of a creation was used for; None when it is free."""
+        rules = await self._environments.current(environment_id)
+        row = await self._documents.document(claim_key(rules.environment, mark))
+        return None if row is None else read_claim(row.body)
+
     async def save(  # noqa: PLR0913 - who changes what, from which version
         self,
         environment_id: str,
@@ -105,43 +126,46 @@ class Saving:
         actor: Actor,
         expected: str | None = None,
         adopt: Callable[[Stored, Surroundings], Plan] | None = None,
-    ) -> Stored | Refused:
-        """Change an order; the order as it is stored then.
+        mark: Mark | None = None,
+    ) -> Saved | Refused:
+        """Change an order; the order as it is stored then. `mark` is that of a client's request with a key.
 
         Raises:
             Conflict: others changed it again and again; nothing was recorded.
         """
+        asked = _Asked(make, actor, expected, adopt, mark or Mark(uuid4().hex))
         for _ in range(ATTEMPTS):
             stored = await self.stored(environment_id, order_id)
-            refusal = blocked(stored, expected, self.now())
-            if refusal is not None:
-                return refusal
-            around = await self._around(environment_id, actor.user, actor.user_id)
-            change = make(stored, self.now())
-            if change is None:
-                return stored
-            if isinstance(change, Refused):
-                return change
-            interrupted = stored.record.run
-            if interrupted is not None and _displaces(change.run, interrupted):
-                return _locked(interrupted)
-            moves = moves_of_change(stored.record, change.after, change.splits)
-            if isinstance(moves, Refused):
-                return moves
-            planned: Sequence[Move] = (*change.moves, *moves)
-            if adopt is not None:
-                planned, said = await adopt(stored, around)(planned)
-                change = msgspec.structs.replace(change, entries=(*change.entries, *said))
-            done = await self._commit(stored, around, change, planned, actor)
+            done = asked.answered(stored, self.now())
+            if done is None:
+                done = await self._changed(environment_id, stored, asked)
             if done is not None:
                 return done
         raise Conflict("The order is changed by many at once.")
 
+    async def _changed(self, environment_id: str, stored: Stored, asked: _Asked) -> Saved | Refused | None:
+        """The order after the change, or None when it has to be tried again."""
+        actor = asked.actor
+        around = await self._around(environment_id, actor.user, actor.user_id)
+        change = asked.change(stored, self.now())
+        if change is None:
+            return Saved(stored.key, stored.version, stored.record)
+        if isinstance(change, Refused):
+            return change
+        moves = moves_of_change(stored.record, change.after, change.splits)
+        if isinstance(moves, Refused):
+            return moves
+        planned: Sequence[Move] = (*change.moves, *moves)
+        if asked.adopt is not None:
+            planned, said = await asked.adopt(stored, around)(planned)
+            change = msgspec.structs.replace(change, entries=(*change.entries, *said))
+        return await self._commit(_Writing(stored, around.workflows, change, asked), around, planned)
+
     async def _commit(
-        self, stored: Stored, around: Surroundings, change: Change, moves: Sequence[Move], actor: Actor
-    ) -> Stored | Refused | None:
+        self, writing: _Writing, around: Surroundings, moves: Sequence[Move]
+    ) -> Saved | Refused | None:
         """The stored order, or None when it has to be tried again."""
-        writing = _Writing(stored, around.workflows, change, actor)
+        stored, claim = writing.stored, writing.change.claim
         application = Application(
             msgspec.structs.replace(around, event=f"change/{stored.version + 1}"),
             stored,
@@ -150,15 +174,19 @@ class Saving:
             extra=writing.extra,
             index=writing.index,
             commands=marks(stored.key, stored.record, around, is_open=writing.open_after),
+            claim=claim,
         )
         outcome = await self._batcher.submit(around.rules, application)
         refusal = outcome if isinstance(outcome, Rejected) else None
         if isinstance(outcome, GroupOutcome):
             refusal = outcome.refusal
         if refusal is None:
-            return application.after
+            after = application.after
+            return Saved(after.key, after.version, after.record)
         if refusal.reason in _AGAIN:
             return None
+        if claim is not None and refusal.reason is Reason.DUPLICATE_ID:
+            return Refused(Code.DUPLICATE_ID, refusal.message)
         return Refused(Code.VALIDATION_FAILED, refusal.message)
 
     def now(self) -> datetime:
@@ -178,6 +206,57 @@ _AGAIN: Final = frozenset(
 """Refusals after which the order, or what it wanted to adopt, is looked at again."""
 
 
+class _Asked:
+    """A change that is asked for, over all attempts to make it."""
+
+    def __init__(
+        self,
+        make: Make,
+        actor: Actor,
+        expected: str | None,
+        adopt: Callable[[Stored, Surroundings], Plan] | None,
+        mark: Mark,
+    ) -> None:
+        self.actor = actor
+        self.adopt = adopt
+        self.mark = mark
+        self._make = make
+        self._expected = expected
+        self._claims: set[str] = set()
+        """Of the runs that this call began."""
+
+    def answered(self, stored: Stored, now: datetime) -> Saved | Refused | None:
+        """The answer that needs no change: it is in the record already, or it cannot be made now."""
+        record = stored.record
+        known = find_mark(record.marks, self.mark)
+        if known is None:
+            return blocked(stored, self._expected, now)
+        if known.digest != self.mark.digest:
+            return other_body()
+        if record.run is not None and record.run.claim not in self._claims:
+            record = msgspec.structs.replace(record, run=None)
+        return Saved(stored.key, stored.version, record, replayed=True)
+
+    def change(self, stored: Stored, now: datetime) -> Change | Refused | None:
+        """The change from the order as it is; None: there is nothing to do."""
+        change = self._make(stored, now)
+        if not isinstance(change, Change):
+            return change
+        run = stored.record.run
+        if run is not None and _displaces(change, stored.record):
+            return _locked(run)
+        if change.run is not None:
+            self._claims.add(change.run.claim)
+        return change
+
+
+def other_body() -> Refused:
+    """A key belongs to one request."""
+    return Refused(
+        Code.PAYLOAD_MISMATCH, "The Idempotency-Key was used with another body. Use a key of its own."
+    )
+
+
 def blocked(stored: Stored, expected: str | None, now: datetime) -> Refused | None:
     """Why an order cannot be changed now: somebody works on it, or it has another version than the client thinks."""
     record = stored.record
@@ -193,9 +272,12 @@ def blocked(stored: Stored, expected: str | None, now: datetime) -> Refused | No
     return None
 
 
-def _displaces(run: Run | None, interrupted: Run) -> bool:
-    """Whether steps that an interrupted run still has to do would never be done."""
-    return run is not None and not running.is_same_work(run, interrupted)
+def _displaces(change: Change, record: OrderRecord) -> bool:
+    """Whether steps that an interrupted run, or one queued behind it, still has to do would never be done."""
+    if change.run is None or record.run is None:
+        return False
+    lost = bool(change.queued and record.queued)
+    return lost or not running.is_same_work(change.run, record.run)
 
 
 def _locked(run: Run) -> Refused:
@@ -213,11 +295,12 @@ def is_open(order: Order | None, workflows: Workflows) -> bool:
 class _Writing:
     """What the group of one change writes."""
 
-    def __init__(self, stored: Stored, workflows: Workflows, change: Change, actor: Actor) -> None:
-        self._stored = stored
+    def __init__(self, stored: Stored, workflows: Workflows, change: Change, asked: _Asked) -> None:
+        self.stored = stored
+        self.change = change
         self._workflows = workflows
-        self._change = change
-        self._actor = actor
+        self._actor = asked.actor
+        self._mark = asked.mark
         self._events: list[DocumentWrite] = []
         self.open_after = is_open(change.after, workflows)
 
@@ -225,9 +308,10 @@ class _Writing:
         self, record: OrderRecord, _applied: Sequence[Applied], _notes: Sequence[Note], concluded: Concluded
     ) -> OrderRecord:
         """The record with the client's order, its next version and its events."""
-        change = self._change
-        environment = self._stored.key.environment
+        change = self.change
+        environment = self.stored.key.environment
         now = events.moment(concluded.now)
+        record = msgspec.structs.replace(record, marks=remembered(record.marks, self._mark))
         if change.after is None:
             _, self._events = events.logged(record, environment, change.entries, self._actor, concluded.now)
             return msgspec.structs.replace(
@@ -236,6 +320,7 @@ class _Writing:
                 revision=record.revision + 1,
                 run=None,
                 following=None,
+                queued=(),
                 later=(),  # an order that is made anew under the id has nothing to do with them
                 next_event=record.next_event + len(self._events),
             )
@@ -245,16 +330,16 @@ class _Writing:
             order=order,
             revision=record.revision + 1,
             run=change.run if change.run is not None else record.run,
+            queued=change.queued or record.queued,
             following=record.following if self._leaves_what_follows() else None,
             counted=self.open_after,
-            made_by=record.made_by if change.made_by is None else change.made_by,
         )
         record, self._events = events.logged(record, environment, change.entries, self._actor, concluded.now)
         return record
 
     def _leaves_what_follows(self) -> bool:
         """Whether the order is still to enter what an ended run wants: it has entered nothing else."""
-        before, change = self._stored.record.order, self._change
+        before, change = self.stored.record.order, self.change
         return not (
             change.follows
             or change.run is not None
@@ -267,8 +352,8 @@ class _Writing:
         self, _record: OrderRecord, _notes: Sequence[Note], _concluded: Concluded
     ) -> Sequence[DocumentWrite]:
         """The events, and the version that was replaced."""
-        key = self._stored.key
-        return [*self._events, *versions.archived(key.environment, key.id, self._stored.record)]
+        key = self.stored.key
+        return [*self._events, *versions.archived(key.environment, key.id, self.stored.record)]
 
     def index(self, record: OrderRecord) -> tuple[tuple[str, ...], int | None]:
         """Labels, and when the run is due."""

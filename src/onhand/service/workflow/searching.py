@@ -11,6 +11,7 @@ from onhand.core.commands import DocumentKey
 from onhand.core.orders import events, versions
 from onhand.core.orders.entities import stored_decoder
 from onhand.core.orders.events import Event
+from onhand.core.orders.labels import LIVE, label
 from onhand.core.orders.model import Order, ReturnForm
 from onhand.core.orders.queries import EventQuery, OrderQuery, Paged, ReturnQuery
 from onhand.core.orders.record import OrderRecord
@@ -98,6 +99,12 @@ class Searching:
     async def existing(self, environment_id: str, order_ids: Sequence[str]) -> list[str]:
         """Those of the ids that are orders, in the order given."""
         return [order.id for order in await self._orders(environment_id, order_ids)]
+
+    async def count_of_type(self, environment_id: str, order_type: str) -> int:
+        """How many orders there are of a type, deleted ones aside; counted up to `HITS_MAX`."""
+        rules = await self._environments.current(environment_id)
+        labels = [label("type", order_type), LIVE]
+        return await self._documents.count(rules.environment, ORDER, labels, limit=HITS_MAX)
 
     async def orders(self, environment_id: str, query: OrderQuery) -> Found | Refused:
         """Orders, newest first; with `order_ids` those orders, in the order given."""

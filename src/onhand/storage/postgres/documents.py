@@ -21,6 +21,9 @@ from onhand.storage.postgres.statements import query
 FIRST, LAST = -1, (1 << 63) - 1
 """Times before and after those of all documents."""
 
+BOTTOM = -(1 << 63)
+"""Before any time at which a document can be due."""
+
 FEW = 1_000
 """Documents that a search by labels sorts; more are walked along."""
 
@@ -112,10 +115,13 @@ class PostgresDocuments:
             counted: int = await self._pool.fetchval(text, environment, kind, limit, *values)
         return counted
 
-    async def due(self, kind: str, now_us: int, limit: int) -> list[DocumentRow]:
-        """Those on which work is due, of all environments, the longest due first."""
+    async def due(
+        self, kind: str, now_us: int, limit: int, after: DocumentRow | None = None
+    ) -> list[DocumentRow]:
+        """Those on which work is due, of all environments, the longest due first; `after` is the last of the page before."""
+        start = (BOTTOM, "", 0) if after is None else (after.due_at, after.key.id, after.key.environment)
         with faults():
-            rows = await self._pool.fetch(query("due_documents"), kind, now_us, limit)
+            rows = await self._pool.fetch(query("due_documents"), kind, now_us, limit, *start)
         return [_document(row) for row in rows]
 
 

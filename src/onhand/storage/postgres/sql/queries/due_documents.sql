@@ -1,5 +1,6 @@
+-- The longest due first, those that follow a row: ($4, $5, $6) is its place in this order.
 SELECT t.*
 FROM document AS t
-WHERE t.kind = $1 AND t.due_at <= $2
-ORDER BY t.due_at, t.id
+WHERE t.kind = $1 AND t.due_at <= $2 AND (t.due_at, t.id, t.environment_no) > ($4, $5, $6)
+ORDER BY t.due_at, t.id, t.environment_no
 LIMIT $3
