@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import msgspec
 
@@ -19,8 +18,6 @@ from onhand.core.rules import Rules
 from onhand.ports import DocumentRow, Documents, Page
 from onhand.service.batcher import Batcher
 from onhand.service.erp.parameters import ErpParameters
-
-RETRIABLE: Final = ("failed", "partial")
 
 Change = Callable[[Line, Setting], Line | Rejected]
 """Changes a fresh copy of a line; pure."""
@@ -123,12 +120,12 @@ class ErpLines:
             chosen = [
                 one
                 for one in line.offsets
-                if one.state in RETRIABLE and (number is None or one.number == number)
+                if one.state in lines.FAILED and (number is None or one.number == number)
             ]
             if not chosen and not (number is None and line.refused):
                 return _nothing(line, number)
             for one in chosen:
-                one.state, one.dimensions = "pending", line.where(one)
+                one.state, one.dimensions, one.refused = "pending", line.where(one), []
             line.refused = ""
             return line
 
@@ -139,7 +136,7 @@ class ErpLines:
 
         def drop(line: Line, _setting: Setting) -> Line | Rejected:
             one = line.offset(number)
-            if one is None or one.state not in RETRIABLE:
+            if one is None or one.state not in lines.FAILED:
                 return _nothing(line, number)
             one.state, one.message = "dismissed", reason or one.message
             return line

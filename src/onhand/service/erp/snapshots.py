@@ -20,6 +20,7 @@ from onhand.core.erp.asking import LineAsked, Said, Setting, Spoiled
 from onhand.core.erp.intake import Asked
 from onhand.core.erp.lines import Line
 from onhand.core.erp.moving import change_line, move, open_line
+from onhand.core.erp.posting import Aim
 from onhand.core.erp.snapshots import Snapshot
 from onhand.core.keys import ProductKey
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
@@ -91,7 +92,7 @@ class Snapshots:
     async def one(self, rules: Rules, snapshot: Snapshot) -> Applied:
         """Apply the part of one product."""
         about = Applied(organization=snapshot.organization, product=snapshot.product)
-        left_out: dict[tuple[str, int], Rejected] = {}
+        left_out: dict[tuple[str, Aim], Rejected] = {}
         refusal = AGAIN
         for _ in range(ATTEMPTS):
             made = await self._make(rules, snapshot, left_out)
@@ -151,7 +152,7 @@ class Snapshots:
         return [found[key] for key in wanted if key in found], keys[-1] if len(keys) == limit else None
 
     async def _make(
-        self, rules: Rules, snapshot: Snapshot, left_out: dict[tuple[str, int], Rejected]
+        self, rules: Rules, snapshot: Snapshot, left_out: dict[tuple[str, Aim], Rejected]
     ) -> Applying | Rejected:
         of = targets.subject(rules, snapshot.organization, snapshot.product)
         if isinstance(of, Rejected):

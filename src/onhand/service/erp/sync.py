@@ -25,7 +25,7 @@ from onhand.core.erp import intake, lines, posting
 from onhand.core.erp.asking import Setting
 from onhand.core.erp.lines import Line
 from onhand.core.erp.parameters import Parameters
-from onhand.core.erp.posting import Plan
+from onhand.core.erp.posting import Aim, Plan
 from onhand.core.erp.targets import HoldFacts
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
@@ -237,7 +237,7 @@ class _Posting:
         self._parameters = parameters
         self._facts = facts
         self._nodes: dict[str, str] = {}
-        self._left_out: dict[int, Rejected] = {}
+        self._left_out: dict[Aim, Rejected] = {}
         self._plan: Plan | None = None
         self._built: tuple[Rules, Group | Rejected] | None = None
         self._line = lines.decode(row.body)
@@ -271,7 +271,8 @@ class _Posting:
             return False
         return any(
             one.code == Reason.RESERVATION_MISMATCH and not one.reserved_node
-            for one in self._plan.failures.values()
+            for failures in self._plan.failures.values()
+            for one in failures
         )
 
     def found(self, node: str) -> None:
@@ -288,14 +289,10 @@ class _Posting:
         """Leave out the offset that the engine refused; False when it was something else."""
         if self._plan is None:
             return False
-        numbers = dict(self._plan.offsets)
+        aims = dict(self._plan.offsets)
         for place, one in enumerate(outcome.outcomes):
-            if (
-                isinstance(one, Rejected)
-                and one.reason is not Reason.GROUP_MEMBER_REFUSED
-                and place in numbers
-            ):
-                self._left_out[numbers[place]], self._built = one, None
+            if isinstance(one, Rejected) and one.reason is not Reason.GROUP_MEMBER_REFUSED and place in aims:
+                self._left_out[aims[place]], self._built = one, None
                 return True
         return False
 
