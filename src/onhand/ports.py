@@ -311,8 +311,13 @@ class Documents(Protocol):
     def cursor_after(self, row: DocumentRow) -> str:
         """The cursor of the page that follows a row that `find` gave, in either direction."""
 
-    async def due(self, kind: str, now_us: int, limit: int) -> list[DocumentRow]:
-        """Those on which work is due, of all environments, the longest due first."""
+    async def due(
+        self, kind: str, now_us: int, limit: int, after: DocumentRow | None = None
+    ) -> list[DocumentRow]:
+        """Those on which work is due, of all environments, the longest due first; only those behind `after`.
+
+        Work that cannot be done stays due: whoever pages past it reaches what is behind it.
+        """
 
 
 class Outside(Protocol):

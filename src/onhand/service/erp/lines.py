@@ -143,8 +143,14 @@ class ErpLines:
 
         return await self.change(rules, line_id, drop)
 
-    async def change(self, rules: Rules, line_id: str, change: Change) -> Line | Rejected:
-        """Change one line's document by itself."""
+    async def change(
+        self, rules: Rules, line_id: str, change: Change, at: int | None = None
+    ) -> Line | Rejected:
+        """Change one line's document by itself.
+
+        `at`: only if it still has this version, because what is written was concluded from it; otherwise the answer is
+        a stale document.
+        """
         setting = await self._parameters.setting(rules)
         key = lines.key(rules.environment, line_id)
         answer: Line | Rejected = unknown(line_id)
@@ -160,12 +166,14 @@ class ErpLines:
             if isinstance(answer, Rejected):
                 return answer
             answer.due_at = intake.due(answer, now)
-            return (_write(key, document.version, answer),)
+            return (_write(key, document.version if at is None else at, answer),)
 
         outcome = await self._batcher.submit(
             rules, lambda _: Group(commands=(), documents=(key,), finish=finish)
         )
-        return outcome if isinstance(outcome, Rejected) else answer
+        if isinstance(outcome, GroupOutcome) and outcome.accepted:
+            return answer
+        return refusal_of(outcome)
 
 
 def _write(key: DocumentKey, version: int, line: Line) -> DocumentWrite:

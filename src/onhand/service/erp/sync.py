@@ -4,7 +4,8 @@ Theory of operation. A line that waits has a time at which it is due. A run take
 the reservations that they name, and submits one group a line: its changes, its offsets and its document. The group is
 refused when the document changed meanwhile, and the line is read and tried again, so nothing is posted twice and nothing is
 lost; the batcher puts many groups into one commit, where a record that several lines touch is written once. What a run
-does not finish stays due. A line that the rules refuse (a measure out of range, a site that is missing) is put on the
+does not finish stays due, and the run goes on behind it: a line that meets a fault each time, of an environment
+that is gone perhaps, keeps no other one waiting. A line that the rules refuse (a measure out of range, a site that is missing) is put on the
 failed list with the reason and does not hold the others up.
 
 While an environment's synchronisation is switched off its lines wait without a time; switching it on wakes them.
@@ -37,7 +38,7 @@ from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import ErpLines, refusal_of
 from onhand.service.erp.parameters import ErpParameters
 from onhand.service.erp.soft import SoftReservations
-from onhand.service.faults import Fault, UnknownEnvironment
+from onhand.service.faults import Fault
 
 PAGE: Final = 1_000
 """Due lines that are read at a time."""
@@ -59,6 +60,11 @@ class Report(msgspec.Struct):
     """Lines that a fault left waiting."""
     parked: int = 0
     """Lines of environments whose synchronisation is switched off."""
+
+    @property
+    def lines(self) -> int:
+        """All that were taken up."""
+        return self.posted + self.failed + self.faults + self.parked
 
     def add(self, other: Report) -> None:
         """Sum up."""
@@ -84,7 +90,7 @@ class ErpSync:
         soft: SoftReservations,
         lines_max: int = 100_000,
     ) -> None:
-        """Bound: a run takes `lines_max` lines; what is left comes with the next."""
+        """Bound: a run takes `lines_max` lines; the next one goes on behind them."""
         self._documents = documents
         self._batcher = batcher
         self._environments = environments
@@ -94,20 +100,23 @@ class ErpSync:
         self._holds = holds
         self._soft = soft
         self._lines_max = lines_max
+        self._reached: DocumentRow | None = None
+        """Last line of a run that met its bound."""
 
     async def run(self) -> Report:
         """Post what is due, of all environments. The schedule calls it."""
         await self._wake_due()
         total = Report()
-        while total.posted + total.failed < self._lines_max:
-            rows = await self._documents.due(lines.KIND, self._clock.now_us(), PAGE)
-            report = Report()
-            for environment in {row.key.environment for row in rows}:
+        now, after = self._clock.now_us(), self._reached
+        while total.lines < self._lines_max:
+            rows = await self._documents.due(lines.KIND, now, PAGE, after)
+            for environment in dict.fromkeys(row.key.environment for row in rows):
                 mine = [row for row in rows if row.key.environment == environment]
-                report.add(await self._of_environment(environment, mine))
-            total.add(report)
-            if len(rows) < PAGE or report.faults:
+                total.add(await self._of_environment(environment, mine))
+            after = rows[-1] if len(rows) == PAGE else None
+            if after is None:
                 break
+        self._reached = after
         if total.faults:
             log.warning("erp_sync_incomplete", lines=total.faults)
         return total
@@ -128,10 +137,19 @@ class ErpSync:
 
     async def _wake_due(self) -> None:
         """Wake the lines of environments whose parameters were saved with the synchronisation switched on."""
-        for row in await self._documents.due(parameters_of.KIND, self._clock.now_us(), PAGE):
-            rules = await self._environments.numbered(row.key.environment)
-            await self.wake(rules)
-            await self._parameters.woken(rules, row)
+        now, after = self._clock.now_us(), None
+        while True:
+            rows = await self._documents.due(parameters_of.KIND, now, PAGE, after)
+            for row in rows:
+                try:
+                    rules = await self._environments.numbered(row.key.environment)
+                    await self.wake(rules)
+                    await self._parameters.woken(rules, row)
+                except Fault as fault:
+                    log.warning("erp_lines_sleep", environment=row.key.environment, fault=str(fault))
+            if len(rows) < PAGE:
+                return
+            after = rows[-1]
 
     async def wake(self, rules: Rules) -> int:
         """Make everything that waits in an environment due, after its synchronisation was switched on."""
@@ -156,12 +174,13 @@ class ErpSync:
     async def _of_environment(self, environment: int, rows: Sequence[DocumentRow]) -> Report:
         try:
             rules = await self._environments.numbered(environment)
-        except UnknownEnvironment:
+            parameters = await self._parameters.of(rules)
+            if parameters.sync_enabled:
+                return await self.post(rules, rows)
+            await asyncio.gather(*(self._lines.change(rules, row.key.id, _as_it_is) for row in rows))
+        except Fault as fault:
+            log.warning("erp_environment_waits", environment=environment, fault=str(fault))
             return Report(faults=len(rows))
-        parameters = await self._parameters.of(rules)
-        if parameters.sync_enabled:
-            return await self.post(rules, rows)
-        await asyncio.gather(*(self._lines.change(rules, row.key.id, _as_it_is) for row in rows))
         return Report(parked=len(rows))
 
     async def post(self, rules: Rules, rows: Sequence[DocumentRow]) -> Report:
@@ -219,13 +238,15 @@ class ErpSync:
             return await self._refuse(rules, one.row, refusal)
         return None
 
-    async def _refuse(self, rules: Rules, row: DocumentRow, why: Rejected) -> str:
+    async def _refuse(self, rules: Rules, row: DocumentRow, why: Rejected) -> str | None:
+        """Put the line that was refused on the failed list; None: it is another one by now, and is judged again."""
+
         def note(line: Line, _setting: Setting) -> Line:
             line.refused = f"{why.reason}: {why.message}"
             return line
 
-        await self._lines.change(rules, row.key.id, note)
-        return "failed"
+        noted = await self._lines.change(rules, row.key.id, note, at=row.version)
+        return None if isinstance(noted, Rejected) else "failed"
 
 
 class _Posting:

@@ -112,10 +112,13 @@ class PostgresDocuments:
             counted: int = await self._pool.fetchval(text, environment, kind, limit, *values)
         return counted
 
-    async def due(self, kind: str, now_us: int, limit: int) -> list[DocumentRow]:
-        """Those on which work is due, of all environments, the longest due first."""
+    async def due(
+        self, kind: str, now_us: int, limit: int, after: DocumentRow | None = None
+    ) -> list[DocumentRow]:
+        """Those on which work is due, of all environments, the longest due first; only those behind `after`."""
+        behind = (FIRST, "", 0) if after is None else (after.due_at, after.key.id, after.key.environment)
         with faults():
-            rows = await self._pool.fetch(query("due_documents"), kind, now_us, limit)
+            rows = await self._pool.fetch(query("due_documents"), kind, now_us, limit, *behind)
         return [_document(row) for row in rows]
 
 

@@ -1,5 +1,6 @@
 SELECT t.*
 FROM document AS t
 WHERE t.kind = $1 AND t.due_at <= $2
-ORDER BY t.due_at, t.id
+    AND (t.due_at, t.id, t.environment_no) > ($4::bigint, $5::text, $6::integer)
+ORDER BY t.due_at, t.id, t.environment_no
 LIMIT $3
