@@ -151,6 +151,7 @@ def source_of(one: Source) -> wire.ErpSourceAnswer:
             )
             for each in one.refused
         ],
+        refused_forgotten=one.forgotten,
     )
 
 

@@ -302,6 +302,9 @@ class ErpSourceAnswer(Answer, kw_only=True):
     """First and last number that are missing."""
     last_at: datetime | UnsetType = UNSET
     refused: list[ErpRefused]
+    """The latest 100."""
+    refused_forgotten: int = 0
+    """Refused before those, and not remembered any more."""
 
 
 class ErpSourcePage(Answer, kw_only=True):
