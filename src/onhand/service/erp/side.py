@@ -18,6 +18,7 @@ from onhand.service.erp.parameters import ErpParameters
 from onhand.service.erp.snapshots import Snapshots
 from onhand.service.erp.soft import SoftReservations
 from onhand.service.erp.sync import ErpSync
+from onhand.service.workflow.configurations import Configurations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,9 @@ def erp_side(  # noqa: PLR0913 - its collaborators
     refresh_seconds: float = 1.0,
 ) -> ErpSide:
     """The services over these parts. Parameters are at most `refresh_seconds` old."""
-    parameters = ErpParameters(documents, batcher, refresh_seconds=refresh_seconds)
+    parameters = ErpParameters(
+        documents, batcher, Configurations(documents, batcher), refresh_seconds=refresh_seconds
+    )
     lines = ErpLines(documents, batcher, parameters)
     holds = Holds(reader, clock)
     soft = SoftReservations(documents, batcher, parameters=parameters, lines=lines, holds=holds)
