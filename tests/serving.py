@@ -186,7 +186,7 @@ async def serving(
         queries=Queries(reader, environments, clock),
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
-        erp=erp_side(documents, reader, batcher, environments, clock, refresh_seconds=0.0),
+        erp=erp_side(documents, reader, batcher, environments, clock, probe=metrics, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=rates,
         items=InventoryItems(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -64,6 +64,14 @@ class Probe(Protocol):
 
     def audit(self, environment_id: str, drift_units: float, drifts: int) -> None:
         """An audit ended; quantities that are astray in units, and the number of contradictions."""
+
+    def erp_lines(
+        self, lines: Mapping[str, int], offsets: Mapping[str, int], failures: Mapping[str, int]
+    ) -> None:
+        """The ERP's synchronisation took up lines: outcome -> lines, state -> offsets, reason -> failures."""
+
+    def erp_run(self, seconds: float, oldest_seconds: float) -> None:
+        """A run of the ERP's synchronisation ended; `oldest_seconds` is the age of the oldest message that it found."""
 
 
 # The engine's store ------------------------------------------------------------------------------------------

@@ -72,7 +72,13 @@ class Process:
         self.reader = PostgresReader(pool)
         self.documents = PostgresDocuments(pool)
         self.side: ErpSide = erp_side(
-            self.documents, self.reader, self.batcher, self.environments, clock, refresh_seconds=0.0
+            self.documents,
+            self.reader,
+            self.batcher,
+            self.environments,
+            clock,
+            probe=Ear(),
+            refresh_seconds=0.0,
         )
 
     async def start(self) -> None:

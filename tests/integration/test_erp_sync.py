@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from onhand.core.erp import lines
 from onhand.core.erp.lines import Line
 from onhand.core.erp.parameters import Parameters
 from onhand.core.erp.soft import SoftAsked
+from onhand.core.erp.statuses import Status
 from onhand.core.outcomes import Reason
 from onhand.core.rules import Rules
 from onhand.core.snapshot import Decision, Reads, Snapshot
@@ -86,18 +88,27 @@ class Process:
     def __init__(self, pool: Database, store: PostgresStore, clock: StillClock) -> None:
         self.store = OvertakenStore(store)
         self.environments = Environments(PostgresCatalogue(pool), refresh_seconds=0.0)
-        self.batcher = Batcher(self.store, self.environments, clock, probe=Ear(), lanes=2)
+        self.ear = Ear()
+        self.batcher = Batcher(self.store, self.environments, clock, probe=self.ear, lanes=2)
         self.side: ErpSide = erp_side(
-            PostgresDocuments(pool), PostgresReader(pool), self.batcher, self.environments, clock, refresh_seconds=0.0
+            PostgresDocuments(pool), PostgresReader(pool), self.batcher, self.environments, clock,
+            probe=self.ear, refresh_seconds=0.0,
         )  # fmt: skip
 
     @property
     def rules(self) -> Rules:
         return self.environments.rules(NAME)
 
-    async def tell(self, line_id: str, units: int = 5, **dimensions: str) -> None:
+    async def tell(self, line_id: str, units: int = 5, *, auto: bool = False, **dimensions: str) -> None:
         at = {"siteId": "1", "locationId": "11", **dimensions}
-        body = ErpLineRequest(organization_id="usmf", product_id="A", dimensions=at, quantity=units)  # type: ignore[arg-type]
+        body = ErpLineRequest(
+            organization_id="usmf",
+            product_id="A",
+            dimensions=at,
+            quantity=Decimal(units),
+            inventory_service_auto_offset=auto,
+            status=Status.PICKED if auto else None,
+        )
         asked = reading.asked(
             self.rules, ErpMessageRequest(line_id=line_id, line=body), reading.Envelope(caller="erp")
         )
@@ -228,3 +239,27 @@ async def test_a_refused_soft_reservation_is_not_counted_on_a_line_that_was_lowe
     assert refusal is not None
     assert refusal.reason is Reason.SHORTAGE
     assert (await first.line("L1")).soft.failed_shortage == 2_000_000
+
+
+async def test_a_run_tells_what_it_did_and_how_long_the_oldest_message_had_waited(
+    processes: list[Process],
+) -> None:
+    first = processes[0]
+    await first.tell("OLD")
+    await later(first, 30_000_000)
+    await first.tell("BAD", siteId="")
+    await first.tell("NONE", auto=True)
+    await later(first, 60_000_000)
+    await first.side.sync.run()
+    assert first.ear.erp == {
+        ("lines", "posted"): 1,
+        ("lines", "failed"): 2,
+        ("offsets", "failed"): 1,
+        ("failures", "nothing-reserved"): 1,
+        ("failures", "partition-missing"): 1,
+    }
+    ((seconds, oldest),) = first.ear.erp_runs
+    assert seconds > 0
+    assert oldest == 90
+    await first.side.sync.run()
+    assert first.ear.erp_runs[1][1] == 0
