@@ -36,7 +36,7 @@ from onhand.core.snapshot import (
     Snapshot,
 )
 from onhand.core.stock import ProductStock, StockRow
-from onhand.ports import BatchReport, ConfigurationRow, JobRow, ProductAudit, StockFilter
+from onhand.rows import BatchReport, ConfigurationRow, JobRow, ProductAudit, StockFilter
 from onhand.service.faults import Conflict, InvariantViolation, OutcomeUnknown, StoreUnavailable
 
 

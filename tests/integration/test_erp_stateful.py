@@ -24,7 +24,7 @@ from onhand.core.keys import Position, hold_id, reservation_id
 from onhand.core.outcomes import Accepted
 from onhand.core.quantities import SCALE
 from onhand.core.rules import Rules
-from onhand.ports import ConfigurationRow, StockFilter
+from onhand.rows import ConfigurationRow, StockFilter
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments

@@ -20,7 +20,8 @@ from onhand.core.erp.statuses import Status
 from onhand.core.outcomes import Reason
 from onhand.core.rules import Rules
 from onhand.core.snapshot import Decision, Reads, Snapshot
-from onhand.ports import ConfigurationRow, Store, Unit
+from onhand.ports import Store, Unit
+from onhand.rows import ConfigurationRow
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.erp import parameters as parameters_of

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from onhand.ports import BatchReport
+from onhand.rows import BatchReport
 from onhand.telemetry import SECONDS, Durations, Metrics, redact
 
 

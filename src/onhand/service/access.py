@@ -17,7 +17,8 @@ import msgspec
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from onhand.ports import Catalogue, ClientRow, Clock
+from onhand.ports import Catalogue, Clock
+from onhand.rows import ClientRow
 from onhand.service.external_issuer import ExternalIssuer
 from onhand.service.faults import Busy
 from onhand.service.tokens import AUDIENCE, FIRST_HOP_AUDIENCE, KeyRing, TokenRefused

@@ -13,7 +13,7 @@ from onhand.core.erp import lines, sources
 from onhand.core.erp.lines import Event, Line, Offset
 from onhand.core.erp.sources import Source
 from onhand.core.quantities import to_decimal
-from onhand.ports import DocumentRow
+from onhand.rows import DocumentRow
 
 
 def line(row: DocumentRow) -> wire.ErpLineAnswer:

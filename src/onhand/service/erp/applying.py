@@ -19,7 +19,7 @@ from onhand.core.fingerprints import digest
 from onhand.core.keys import Dimensions, Position, encode
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected, Replayed
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow, ProductStock
+from onhand.rows import DocumentRow, ProductStock
 
 AGAIN: Final = Rejected(
     Reason.STALE_DOCUMENT, "The ERP's figures of the product changed meanwhile; send the snapshot again."

@@ -13,7 +13,7 @@ from onhand.core.erp.posting import Aim, Plan
 from onhand.core.erp.targets import HoldFacts
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow
+from onhand.rows import DocumentRow
 
 
 class LinePosting:

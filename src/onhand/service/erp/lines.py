@@ -15,7 +15,8 @@ from onhand.core.erp.lines import Line
 from onhand.core.erp.sources import Source
 from onhand.core.outcomes import GroupOutcome, Outcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow, Documents, Page
+from onhand.ports import Documents
+from onhand.rows import DocumentRow, Page
 from onhand.service.batcher import Batcher
 from onhand.service.erp.parameters import ErpParameters
 

@@ -18,7 +18,8 @@ from onhand.core.erp.parameters import Parameters
 from onhand.core.orders.owners import owned
 from onhand.core.outcomes import GroupOutcome, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow, Documents
+from onhand.ports import Documents
+from onhand.rows import DocumentRow
 from onhand.service.batcher import Batcher
 from onhand.service.workflow.configurations import Configurations
 

@@ -25,7 +25,8 @@ from onhand.core.erp.snapshots import Snapshot
 from onhand.core.keys import ProductKey
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import Clock, DocumentRow, Documents, ProductStock, Reader, StockFilter
+from onhand.ports import Clock, Documents, Reader
+from onhand.rows import DocumentRow, ProductStock, StockFilter
 from onhand.service.batcher import Batcher
 from onhand.service.erp.applying import AGAIN, REPEATED, Applying, Difference
 from onhand.service.erp.holds import Holds

@@ -24,7 +24,8 @@ from onhand.core.erp.targets import HoldFacts
 from onhand.core.fingerprints import digest
 from onhand.core.outcomes import Accepted, GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow, Documents
+from onhand.ports import Documents
+from onhand.rows import DocumentRow
 from onhand.service.batcher import Batcher
 from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import ErpLines, LineFilter, refusal_of, unknown

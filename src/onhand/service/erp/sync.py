@@ -29,7 +29,8 @@ from onhand.core.erp.parameters import Parameters
 from onhand.core.erp.targets import HoldFacts
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import Clock, DocumentRow, Documents, Probe
+from onhand.ports import Clock, Documents, Probe
+from onhand.rows import DocumentRow
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.erp import parameters as parameters_of

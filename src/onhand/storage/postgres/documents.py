@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from asyncpg import Record
 
 from onhand.core.commands import DocumentKey
-from onhand.ports import DocumentRow, Page
+from onhand.rows import DocumentRow, Page
 from onhand.storage.postgres import cursors
 from onhand.storage.postgres.errors import faults
 from onhand.storage.postgres.pool import Database
