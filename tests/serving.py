@@ -17,12 +17,13 @@ from onhand.api.app import create_app
 from onhand.api.hot import HotProtocol
 from onhand.api.services import Limits, Services
 from onhand.outside import HttpOutside
-from onhand.service.access import SCOPES, Access, AccessSettings
+from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
+from onhand.service.principals import SCOPES
 from onhand.service.queries import Queries
 from onhand.service.workflow.desk import open_desk
 from onhand.service.workflow.handing import Handing

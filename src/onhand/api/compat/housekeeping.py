@@ -11,9 +11,9 @@ from onhand.api.exchange import Call, Reply, json_reply
 from onhand.api.services import Services
 from onhand.core.outcomes import Rejected
 from onhand.rows import ConfigurationRow
-from onhand.service.access import Forbidden
 from onhand.service.environments import Problems
 from onhand.service.faults import UnknownEnvironment
+from onhand.service.principals import Forbidden
 
 OK = {"statusCode": 200, "message": ""}
 
