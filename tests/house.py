@@ -8,7 +8,7 @@ from typing import Any
 from onhand.core import presets
 from onhand.core.quantities import SCALE
 from onhand.core.rules import Rules
-from onhand.ports import ConfigurationRow
+from onhand.rows import ConfigurationRow
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from tests.memory import Ear, MemoryCatalogue, MemoryStore, StillClock

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ from onhand.core.snapshot import (
     Snapshot,
 )
 from onhand.core.stock import ProductStock, StockRow
-from onhand.ports import BatchReport, ConfigurationRow, JobRow, ProductAudit, StockFilter
+from onhand.rows import BatchReport, ConfigurationRow, JobRow, ProductAudit, StockFilter
 from onhand.service.faults import Conflict, InvariantViolation, OutcomeUnknown, StoreUnavailable
 
 
@@ -58,6 +58,8 @@ class Ear:
         self.faults: Counter[tuple[str, str]] = Counter()
         self.audits: list[tuple[str, float, int]] = []
         self.jobs: list[tuple[str, str]] = []
+        self.erp: Counter[tuple[str, str]] = Counter()
+        self.erp_runs: list[tuple[float, float]] = []
 
     def batch(self, report: BatchReport) -> None:
         self.batches.append(report)
@@ -73,6 +75,16 @@ class Ear:
 
     def audit(self, environment_id: str, drift_units: float, drifts: int) -> None:
         self.audits.append((environment_id, drift_units, drifts))
+
+    def erp_lines(
+        self, lines: Mapping[str, int], offsets: Mapping[str, int], failures: Mapping[str, int]
+    ) -> None:
+        self.erp += Counter({("lines", name): number for name, number in lines.items()})
+        self.erp += Counter({("offsets", name): number for name, number in offsets.items()})
+        self.erp += Counter({("failures", name): number for name, number in failures.items()})
+
+    def erp_run(self, seconds: float, oldest_seconds: float) -> None:
+        self.erp_runs.append((seconds, oldest_seconds))
 
 
 class Mishap(Enum):

@@ -17,12 +17,13 @@ from onhand.api.app import create_app
 from onhand.api.hot import HotProtocol
 from onhand.api.services import Limits, Services
 from onhand.outside import HttpOutside
-from onhand.service.access import SCOPES, Access, AccessSettings
+from onhand.service.access import Access, AccessSettings
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.erp.side import erp_side
 from onhand.service.jobs import Jobs
+from onhand.service.principals import SCOPES
 from onhand.service.queries import Queries
 from onhand.service.workflow.desk import open_desk
 from onhand.service.workflow.handing import Handing
@@ -186,7 +187,7 @@ async def serving(
         queries=Queries(reader, environments, clock),
         jobs=jobs,
         auditor=Auditor(reader, environments, probe=metrics),
-        erp=erp_side(documents, reader, batcher, environments, clock, refresh_seconds=0.0),
+        erp=erp_side(documents, reader, batcher, environments, clock, probe=metrics, refresh_seconds=0.0),
         access=Access(catalogue, clock, access or AccessSettings(issuer=ISSUER)),
         rates=rates,
         items=InventoryItems(

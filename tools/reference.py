@@ -30,7 +30,7 @@ from onhand.core.erp.parameters import AdjustmentOffset, Parameters
 from onhand.core.erp.statuses import LEFT, ORDER, TRANSITIONS, WHY_NOT, Step
 from onhand.core.outcomes import Reason
 from onhand.core.rules import Switches
-from onhand.service.access import SCOPES
+from onhand.service.principals import SCOPES
 from onhand.settings import knobs
 from onhand.telemetry import Metrics
 from tools import state_pages, step_pages

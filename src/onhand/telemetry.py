@@ -20,7 +20,7 @@ from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 
-from onhand.ports import BatchReport
+from onhand.rows import BatchReport
 
 SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the buckets of all durations."""
@@ -135,6 +135,21 @@ class Metrics:
             ("environment",),
             registry=self.registry,
         )
+        self._erp_lines = self._tally(
+            "onhand_erp_lines", "ERP lines that the synchronisation took up.", ("outcome",)
+        )
+        self._erp_offsets = self._tally(
+            "onhand_erp_offsets", "Offsets of ERP lines that the synchronisation decided.", ("state",)
+        )
+        self._erp_failures = self._tally(
+            "onhand_erp_failures", "Offsets and lines that it put on the failed list.", ("reason",)
+        )
+        self._erp_run = self._histogram("onhand_erp_sync_seconds", "Run of the ERP synchronisation.")
+        self._erp_oldest = Gauge(
+            "onhand_erp_oldest_message_seconds",
+            "Age of the oldest ERP message that was due and waited when the last run began; 0 without one.",
+            registry=self.registry,
+        )
 
     def _tally(self, name: str, documentation: str, labels: Labels) -> Tally:
         tally = Tally(name, documentation, labels)
@@ -176,6 +191,24 @@ class Metrics:
         """An audit ended."""
         self._drift_units.labels(environment_id).set(drift_units)
         self._drifts.labels(environment_id).set(drifts)
+
+    def erp_lines(
+        self, lines: Mapping[str, int], offsets: Mapping[str, int], failures: Mapping[str, int]
+    ) -> None:
+        """The ERP's synchronisation took up lines."""
+        for tally, counts in (
+            (self._erp_lines, lines),
+            (self._erp_offsets, offsets),
+            (self._erp_failures, failures),
+        ):
+            for label, number in counts.items():
+                if number:
+                    tally.add((label,), number)
+
+    def erp_run(self, seconds: float, oldest_seconds: float) -> None:
+        """A run of the ERP's synchronisation ended."""
+        self._erp_run.observe(seconds)
+        self._erp_oldest.set(oldest_seconds)
 
     def exposition(self) -> tuple[str, bytes]:
         """Content type and body of the metrics page."""

@@ -138,12 +138,76 @@ async def test_an_aggregated_line_stands_for_many_reservations(running: Running)
 
 
 @pytest.mark.implementation_choice
-async def test_what_remains_is_offset_and_the_gap_is_shown(running: Running) -> None:
+async def test_what_remains_is_offset_and_what_is_missing_is_on_the_failed_list(running: Running) -> None:
     erp = await contoso(running)
     await erp.stock(50)
     reserved = await erp.reserve(3)
     await erp.line("L", 5, reservationId=reserved["reservationId"])
     await erp.move("L", "reservedPhysical")
+    assert await erp.sync() == {"posted": 0, "failed": 1, "waiting": 0}
+    (failure,) = await erp.failed()
+    offset = failure["offset"]
+    assert (offset["state"], offset["consumed"], offset["missing"]) == ("partial", 3, 2)
+    assert (offset["code"], offset["message"]) == ("nothing-reserved", "2 of 5 was not reserved any more.")
+    here = {"siteid": "1", "locationid": "11", "ColorId": "red", "SizeId": "small"}
+    assert (offset["lineNode"], offset["reservedNode"]) == (here, here)
+    assert (await erp.read("L"))["state"] == "failed"
+    # What was reserved meanwhile is found by another try, and only what is missing is taken.
+    await erp.reserve(4)
+    assert (await erp.tenant.native("POST", "erp/lines/L/retry", {})).status_code == 200
+    assert await erp.sync() == {"posted": 1, "failed": 0, "waiting": 0}
+    assert await erp.failed() == []
+    assert (await erp.standing())["soft"] == 2
+
+
+async def test_where_nothing_remains_an_offset_has_no_effect_and_is_listed(running: Running) -> None:
+    """Specification 4.2: it is applied only if reserved quantity remains."""
+    erp = await contoso(running)
+    await erp.stock(50)
+    reserved = await erp.reserve(3)
+    await erp.line("FIRST", 3, reservationId=reserved["reservationId"], status="reservedPhysical")
     await erp.sync()
-    (offset,) = (await erp.read("L"))["offsets"]
-    assert (offset["state"], offset["consumed"], offset["code"]) == ("partial", 3, "nothing-reserved")
+    await erp.line("SECOND", 2, reservationId=reserved["reservationId"], status="reservedPhysical")
+    await erp.sync()
+    (failure,) = await erp.failed()
+    offset = failure["offset"]
+    assert (failure["lineId"], offset["state"], offset["consumed"], offset["missing"]) == (
+        "SECOND", "failed", 0, 2,
+    )  # fmt: skip
+    assert await erp.standing() == {"physical": 50, "hard": 5, "soft": 0, "available": 45}
+
+
+async def test_one_wrong_reservation_of_several_fails_by_itself(running: Running) -> None:
+    """Specification 4.2: what fails has no effect and is listed; what matches is offset."""
+    erp = await contoso(running)
+    await erp.stock(50)
+    await erp.stock(50, locationId="1")
+    first = await erp.reserve(2, reference="o2")
+    last = await erp.reserve(4, reference="o4")
+    far = await erp.reserve(3, reference="far", dimensions={**RED, "locationId": "1"})
+    none = "0000000000000000-1-1"
+    await erp.line("SUM", 9, holdIds=[none, first["holdId"], far["holdId"], last["holdId"]])
+    await erp.move("SUM", "reservedPhysical")
+    await erp.sync()
+    holds = (await erp.tenant.native("GET", "reservations")).json()["items"]
+    assert [(one["reference"], one["remaining"]) for one in holds] == [("far", 3)]
+    (failure,) = await erp.failed()
+    offset = failure["offset"]
+    assert (offset["state"], offset["consumed"], offset["missing"]) == ("partial", 6, 3)
+    assert offset["code"] == "unknown-hold"
+    assert [(one["holdId"], one["code"]) for one in offset["refusedHolds"]] == [
+        (none, "unknown-hold"),
+        (far["holdId"], "reservation-mismatch"),
+    ]
+    assert offset["refusedHolds"][1]["reservedNode"]["locationid"] == "1"
+
+
+async def test_a_wrong_reservation_is_listed_also_when_the_others_cover_the_line(running: Running) -> None:
+    erp = await contoso(running)
+    await erp.stock(50)
+    good = await erp.reserve(5, reference="good")
+    await erp.line("L", 5, holdIds=["0000000000000000-1-1", good["holdId"]], status="picked")
+    await erp.sync()
+    (failure,) = await erp.failed()
+    assert (failure["offset"]["consumed"], failure["offset"]["missing"]) == (5, 0)
+    assert (await erp.standing())["soft"] == 0

@@ -236,8 +236,8 @@ async def test_both_roads_write_the_same_reservations(database_url, unit):
     }
     holds = {"9": 1, "8": 8, "7": 2, "6": 9}
     assert made["command_id"] == {
-        (1, 3, id, 7, encode_accepted(Accepted(hold=hold)), NOW + 1, command_hash((1, Kind.RESERVE, id)))
-        for id, hold in holds.items()
+        (1, 3, name, 7, encode_accepted(Accepted(hold=hold)), NOW + 1, command_hash((1, Kind.RESERVE, name)))
+        for name, hold in holds.items()
     }
     assert not made["position"]
 

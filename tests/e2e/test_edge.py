@@ -14,7 +14,7 @@ import pytest
 from onhand.api import description
 from onhand.api.routes import ROUTES
 from onhand.api.services import Limits
-from onhand.service.access import SCOPES
+from onhand.service.principals import SCOPES
 from tests.serving import Running, Tenant, serving
 
 RESERVE = {

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from onhand.ports import ConfigurationRow
+from onhand.rows import ConfigurationRow
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.store import lines_for
 from tests.memory import StillClock

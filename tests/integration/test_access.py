@@ -12,19 +12,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from onhand.service.access import (
-    DEFAULT_SCOPES,
-    HASHES_WAITING_MAX,
-    PRINCIPAL_LIFE_S,
-    PRINCIPALS_MAX,
-    Access,
-    AccessSettings,
-    Forbidden,
-    Unauthenticated,
-    refuse_open_bind,
-)
+from onhand.service.access import PRINCIPAL_LIFE_S, PRINCIPALS_MAX, Access, AccessSettings, refuse_open_bind
+from onhand.service.clients import HASHES_WAITING_MAX
 from onhand.service.external_issuer import ExternalIssuer, ExternalIssuerSettings
 from onhand.service.faults import Busy
+from onhand.service.principals import DEFAULT_SCOPES, Forbidden, Unauthenticated
 from onhand.service.tokens import KEY_SIGNS
 from onhand.storage.postgres.catalogue import PostgresCatalogue
 from onhand.storage.postgres.pool import open_pool

@@ -9,7 +9,7 @@ import pytest
 
 from onhand.core import presets
 from onhand.core.snapshot import HoldQuery
-from onhand.ports import ClientRow, JobRow, SigningKey
+from onhand.rows import ClientRow, JobRow, SigningKey
 from onhand.service.faults import Conflict
 from onhand.storage.postgres.fence import close_fence
 from tests.hand_made import NOW, PARTITION, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting

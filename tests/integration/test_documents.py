@@ -106,6 +106,16 @@ async def test_due_documents_come_from_all_environments_the_longest_due_first(ho
     assert await due(NOW + 20) == [(2, "a"), (1, "a")]
 
 
+async def test_due_documents_come_page_by_page_also_those_of_one_moment(house):
+    await write(house, DocumentWrite(key("b", environment=2), 0, b"", (), NOW + 7))
+    await write(house, DocumentWrite(key("c", environment=2), 0, b"", (), NOW + 7))
+    seen, after = [], None
+    while page := await house.documents.due("order", NOW + 20, 1, after):
+        after = page[-1]
+        seen.append((after.key.environment, after.key.id))
+    assert seen == [(2, "a"), (2, "b"), (1, "c"), (2, "c"), (1, "a")]
+
+
 async def test_documents_by_key(house):
     found = await house.documents.documents([key("a"), key("none"), key("a", "line")])
     assert {(row.key, row.version, row.body) for row in found} == {

@@ -24,7 +24,7 @@ from onhand.core.keys import Position, hold_id, reservation_id
 from onhand.core.outcomes import Accepted
 from onhand.core.quantities import SCALE
 from onhand.core.rules import Rules
-from onhand.ports import ConfigurationRow, StockFilter
+from onhand.rows import ConfigurationRow, StockFilter
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
@@ -72,7 +72,13 @@ class Process:
         self.reader = PostgresReader(pool)
         self.documents = PostgresDocuments(pool)
         self.side: ErpSide = erp_side(
-            self.documents, self.reader, self.batcher, self.environments, clock, refresh_seconds=0.0
+            self.documents,
+            self.reader,
+            self.batcher,
+            self.environments,
+            clock,
+            probe=Ear(),
+            refresh_seconds=0.0,
         )
 
     async def start(self) -> None:

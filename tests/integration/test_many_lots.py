@@ -12,7 +12,7 @@ import pytest
 from onhand.core import presets
 from onhand.core.outcomes import Accepted
 from onhand.core.quantities import SCALE
-from onhand.ports import ConfigurationRow, StockFilter
+from onhand.rows import ConfigurationRow, StockFilter
 from tests.processes import SHOP
 from tests.shop import PLACE, change, reserve
 

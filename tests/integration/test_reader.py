@@ -10,7 +10,7 @@ from onhand.core.commands import Kind, Owner
 from onhand.core.keys import hold_id
 from onhand.core.outcomes import Reason
 from onhand.core.snapshot import HoldTerms, Refusal
-from onhand.ports import HoldFilter, StockFilter
+from onhand.rows import HoldFilter, StockFilter
 from onhand.storage.postgres.cursors import CursorError
 from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 

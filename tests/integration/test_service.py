@@ -11,7 +11,7 @@ import pytest
 from onhand.core import presets
 from onhand.core.outcomes import Accepted, Rejected, Replayed
 from onhand.core.quantities import SCALE
-from onhand.ports import ConfigurationRow
+from onhand.rows import ConfigurationRow
 from onhand.service.faults import Fault, UnknownEnvironment
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.store import lines_for

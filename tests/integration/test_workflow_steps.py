@@ -17,7 +17,7 @@ from onhand.core.orders.queries import EventQuery
 from onhand.core.orders.refusals import Refused
 from onhand.core.orders.requests import ShipmentInfo, StatusUpdate
 from onhand.core.outcomes import Accepted
-from onhand.ports import StockFilter
+from onhand.rows import StockFilter
 from onhand.service.faults import Fault
 from onhand.service.workflow.leading import LEASE
 from onhand.storage.postgres.pool import open_pool

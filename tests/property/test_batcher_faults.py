@@ -11,7 +11,7 @@ from onhand.core.commands import DocumentKey, DocumentWrite, Group, Kind, Work
 from onhand.core.outcomes import Accepted, GroupOutcome, Rejected, Replayed
 from onhand.core.quantities import SCALE
 from onhand.core.rules import Rules
-from onhand.ports import ConfigurationRow
+from onhand.rows import ConfigurationRow
 from onhand.service.auditor import Auditor
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments

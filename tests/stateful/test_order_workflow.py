@@ -28,7 +28,7 @@ from onhand.core.orders.refusals import Refused
 from onhand.core.orders.requests import LinesUpdate, LineUpdate, ShipmentInfo, StatusUpdate
 from onhand.core.orders.returning import ReturnRequest
 from onhand.core.orders.transactions import TRANSACTION
-from onhand.ports import ConfigurationRow, HoldFilter, HoldRow, StockFilter
+from onhand.rows import ConfigurationRow, HoldFilter, HoldRow, StockFilter
 from onhand.service.auditor import Auditor
 from onhand.service.faults import Fault
 from onhand.service.workflow.leading import LEASE

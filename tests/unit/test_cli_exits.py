@@ -15,7 +15,7 @@ COMMANDS = [
     "environments delete", "clients list", "clients create", "clients disable", "clients rotate", "holds list",
     "holds release", "holds extend", "config show", "config validate", "config diff", "config apply",
     "config history", "config presets", "rates load", "rates list", "workflows list", "workflows show",
-    "workflows install", "erp resync", "erp sync", "erp failed", "erp lines",
+    "workflows install", "erp resync", "erp sync", "erp failed", "erp lines", "erp sources",
     "erp check", "erp fix", "erp checks", "erp-sim",
     "orders list", "orders show", "orders create", "orders status", "orders dry-run", "orders events",
 ]  # fmt: skip

@@ -12,7 +12,7 @@ from onhand.api.routes import ROUTES
 from onhand.cli.main import app
 from onhand.core.outcomes import Reason
 from onhand.core.rules import Switches
-from onhand.service.access import SCOPES
+from onhand.service.principals import SCOPES
 from onhand.settings import knobs
 from onhand.steps.registry import CATALOGUE
 from onhand.telemetry import Metrics

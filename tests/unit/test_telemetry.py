@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.parser import text_string_to_metric_families
 
-from onhand.ports import BatchReport
+from onhand.rows import BatchReport
 from onhand.telemetry import SECONDS, Durations, Metrics, redact
 
 
@@ -56,6 +56,25 @@ def test_an_oversell_raises_the_alarm_counter():
     metrics = Metrics()
     metrics.batch(report(oversold=1))
     assert samples(metrics)["onhand_oversell_violations_total", frozenset()] == 1
+
+
+def test_the_synchronisation_of_the_erp_shows_in_its_metrics():
+    metrics = Metrics()
+    lines = {"posted": 5, "failed": 2, "waiting": 0, "parked": 0}
+    metrics.erp_lines(lines, {"done": 3, "failed": 1}, {"nothing-reserved": 1, "partition-missing": 1})
+    metrics.erp_lines({"posted": 1}, {}, {})
+    metrics.erp_run(0.2, 75.5)
+    found = samples(metrics)
+
+    def one(name: str, label: str, value: str) -> float | None:
+        return found.get((name, frozenset({(label, value)})))
+
+    assert one("onhand_erp_lines_total", "outcome", "posted") == 6
+    assert one("onhand_erp_lines_total", "outcome", "parked") is None
+    assert one("onhand_erp_offsets_total", "state", "done") == 3
+    assert one("onhand_erp_failures_total", "reason", "partition-missing") == 1
+    assert found["onhand_erp_sync_seconds_sum", frozenset()] == pytest.approx(0.2)
+    assert found["onhand_erp_oldest_message_seconds", frozenset()] == 75.5
 
 
 def test_requests_faults_jobs_and_audits_are_counted():

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from onhand.core.rules import Rules
-from onhand.service.access import Principal
+from onhand.service.principals import Principal
 
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"

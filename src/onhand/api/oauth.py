@@ -11,7 +11,7 @@ import msgspec
 from onhand.api.compat.decoding import Unreadable, lower_keys, read_json
 from onhand.api.exchange import Call, Reply, json_reply
 from onhand.api.services import Services
-from onhand.service.access import SCOPES, Forbidden, Unauthenticated
+from onhand.service.principals import SCOPES, Forbidden, Unauthenticated
 
 
 class ExchangeRequest(msgspec.Struct):

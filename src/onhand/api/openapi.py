@@ -16,7 +16,7 @@ from onhand import __version__
 from onhand.api.oauth import TokenAnswer, TokenError
 from onhand.api.problems import Problem
 from onhand.api.route import Route
-from onhand.service.access import SCOPES
+from onhand.service.principals import SCOPES
 
 Schema = dict[str, Any]
 

@@ -26,7 +26,6 @@ from onhand.api.rates import Rates
 from onhand.api.route import Route
 from onhand.api.services import Services
 from onhand.core.rules import Rules
-from onhand.service.access import Forbidden, Principal, Unauthenticated
 from onhand.service.faults import (
     DeadlineExceeded,
     Fault,
@@ -34,6 +33,7 @@ from onhand.service.faults import (
     StoreUnavailable,
     UnknownEnvironment,
 )
+from onhand.service.principals import Forbidden, Principal, Unauthenticated
 
 _log = structlog.get_logger("onhand.api")
 

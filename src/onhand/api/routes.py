@@ -25,7 +25,7 @@ READ, STOCK, HOLD, CONFIG, ERP, ADMIN = (
     "erp:write",
     "admin",
 )
-"""Scopes; what they allow is said in `service.access.SCOPES`."""
+"""Scopes; what they allow is said in `service.principals.SCOPES`."""
 
 
 def _compat(method: str, path: str, handler: Handler, scope: str, summary: str, **more: Json) -> Route:

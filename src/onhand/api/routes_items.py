@@ -14,7 +14,7 @@ from onhand.core.orders.purchasing import Delivery, PurchaseOrder, ReceptionLine
 from onhand.service.workflow.purchasing import PurchaseSearch, Split
 
 READ, STOCK = "onhand:read", "onhand:write"
-"""Scopes; what they allow is said in `service.access.SCOPES`."""
+"""Scopes; what they allow is said in `service.principals.SCOPES`."""
 
 _KEY: Final = ("Idempotency-Key",)
 

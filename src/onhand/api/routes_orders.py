@@ -27,7 +27,7 @@ from onhand.steps.catalogue import Entry
 
 READ, STOCK, CONFIG = "onhand:read", "onhand:write", "config:write"
 ORDER_READ, ORDER_WRITE = "order:read", "order:write"
-"""Scopes; what they allow is said in `service.access.SCOPES`."""
+"""Scopes; what they allow is said in `service.principals.SCOPES`."""
 
 
 def _order(  # noqa: PLR0913 - the columns of the table

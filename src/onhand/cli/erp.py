@@ -76,6 +76,39 @@ def lines(  # noqa: PLR0913 - one argument per option
     show(rows, columns, _line, as_json=as_json, empty="There is no such line.")
 
 
+@app.command("sources")
+def sources(
+    limit: Limit = ROWS_SHOWN, environment: Environment = "", url: Url = DEFAULT_URL, as_json: AsJson = False
+) -> None:
+    """Sources of messages: what each has to send next, what is missing, what was refused of it."""
+    with connect(url, environment) as service:
+        rows = listing(service, "/erp/sources", {}, limit)
+    columns = (
+        Column("source", whole=True),
+        Column("next", number=True),
+        Column("missing"),
+        Column("refused", number=True),
+        Column("of them forgotten", number=True),
+        Column("last refusal"),
+    )
+    show(rows, columns, _source, as_json=as_json, empty="No source has sent a message.")
+
+
+def _source(row: dict[str, object]) -> tuple[object, ...]:
+    missing, refused, forgotten = row.get("missing"), row["refused"], row["refusedForgotten"]
+    known = refused if isinstance(refused, list) else []
+    lost = forgotten if isinstance(forgotten, int) else 0
+    last = known[-1] if known else None
+    return (
+        row["source"],
+        row["next"],
+        f"{missing[0]} to {missing[1]}" if isinstance(missing, list) else None,
+        len(known) + lost,
+        lost,
+        f"{last['sequence']} ({last['lineId']}): {last['message']}" if last else None,
+    )
+
+
 def _failure(row: dict[str, object]) -> tuple[object, ...]:
     offset = row.get("offset")
     if not isinstance(offset, dict):

@@ -263,7 +263,7 @@ def _build(settings: Settings, url: str, pool: Database, lines: Lines) -> House:
         purchasing=purchasing,
         receptions=Receptions(orders.around, purchasing, documents, batcher, handing),
         orders=orders,
-        erp=erp_side(documents, reader, batcher, environments, clock),
+        erp=erp_side(documents, reader, batcher, environments, clock, probe=metrics),
         metrics=metrics,
     )
 

@@ -1,4 +1,4 @@
-"""Who may do what: clients, scopes, environments, and the way from a header to a principal.
+"""Who may do what: the way from a header to a principal, and the tokens that headers carry.
 
 A verified header is remembered in a bounded cache, so that a request costs one dictionary look-up. An entry
 lives at most `PRINCIPAL_LIFE_S`, which bounds how long a disabled client goes on.
@@ -6,70 +6,32 @@ lives at most `PRINCIPAL_LIFE_S`, which bounds how long a disabled client goes o
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import ipaddress
-import secrets
 from collections import OrderedDict
 from typing import Final, Literal
 
 import msgspec
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
-from onhand.ports import Catalogue, ClientRow, Clock
+from onhand.ports import Catalogue, Clock
+from onhand.rows import ClientRow
+from onhand.service.clients import Clients
 from onhand.service.external_issuer import ExternalIssuer
-from onhand.service.faults import Busy
+from onhand.service.principals import (
+    DEFAULT_SCOPES,
+    EVERYWHERE,
+    SCOPES,
+    Forbidden,
+    Principal,
+    Unauthenticated,
+)
 from onhand.service.tokens import AUDIENCE, FIRST_HOP_AUDIENCE, KeyRing, TokenRefused
-
-SCOPES: Final = {
-    "onhand:read": "Read stock, reservations, movements, refusals and the configuration.",
-    "onhand:write": "Post on-hand changes and counts.",
-    "reservation:write": "Reserve, unreserve, release and extend.",
-    "config:write": "Validate and apply configurations, also those of order workflows; start clean-up jobs and wipe partitions.",
-    "order:read": "Read orders, returns and events; try workflows without effect.",
-    "order:write": "Create, change and delete orders; run their workflows.",
-    "erp:write": "Post the ERP's own quantities with their offsets.",
-    "admin": "Create and delete environments and clients; start an audit.",
-}
-DEFAULT_SCOPES: Final = ("onhand:read", "onhand:write", "reservation:write")
-"""What a client gets that was created without scopes: everything a sales channel needs."""
-EVERYWHERE: Final = "*"
 
 PRINCIPALS_MAX: Final = 10_000
 """Verified headers that are remembered."""
 PRINCIPAL_LIFE_S: Final = 60
 """Seconds after which a remembered header is verified again."""
 TOKEN_BYTES_MAX: Final = 8 * 1024
-HASHES_AT_ONCE: Final = 2
-"""Secrets verified at the same time; each takes a processor and tens of megabytes for some ten milliseconds."""
-HASHES_WAITING_MAX: Final = 16
-"""Secrets that wait to be verified; with more of them the answer is `Busy`. Guessing must not fill the service."""
-SECRET_MAX: Final = 512
-"""Characters of a secret."""
-CLIENT_ID_MAX: Final = 200
-"""Characters of a client id."""
-
-
-class Unauthenticated(Exception):  # noqa: N818 - the edge's word for 401
-    """Nobody known is calling."""
-
-
-class Forbidden(Exception):  # noqa: N818 - the edge's word for 403
-    """The caller is known and may not do this."""
-
-
-class Principal(msgspec.Struct, frozen=True):
-    """Who is calling."""
-
-    client_id: str
-    environments: frozenset[str]
-    """Environment ids in lower case; `*` means all."""
-    scopes: frozenset[str]
-
-    def may_enter(self, environment: str) -> bool:
-        """Whether the environment (in lower case) is one of the caller's."""
-        return environment in self.environments or EVERYWHERE in self.environments
 
 
 class IssuedToken(msgspec.Struct, frozen=True):
@@ -123,15 +85,9 @@ class Access:
         self.keys = KeyRing(
             catalogue, clock, settings.issuer, settings.token_life_s, any_issuer=settings.any_issuer
         )
-        self._catalogue = catalogue
+        self._clients = Clients(catalogue)
         self._clock = clock
         self._external = external
-        self._hasher = PasswordHasher()
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
-        self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
-        self._waiting = 0
-        self._pepper = secrets.token_bytes(32)
-        self._proven: dict[str, bytes] = {}
         self._known: OrderedDict[bytes, tuple[Principal, int]] = OrderedDict()
         self._anyone = Principal("anyone", frozenset({EVERYWHERE}), frozenset(SCOPES))
 
@@ -180,7 +136,7 @@ class Access:
             if self._external is None:
                 raise Unauthenticated("the token is not valid") from refused
             return await self._verify_external(token)
-        client = await self._client(str(claims.get("client_id", "")))
+        client = await self._clients.find(str(claims.get("client_id", "")))
         if client is None or client.disabled:
             raise Unauthenticated("the client does not exist or is disabled")
         scopes = set(str(claims.get("scope", "")).split()) & set(client.scopes or DEFAULT_SCOPES)
@@ -199,7 +155,7 @@ class Access:
         client = next((str(claims[name]) for name in names if claims.get(name)), "")
         if not client:
             raise Unauthenticated("the token names no client")
-        known = await self._client(client)
+        known = await self._clients.find(client)
         if known is not None and known.disabled:
             raise Unauthenticated("the client is disabled")
         given = claims.get("scope") or claims.get("scp") or claims.get("roles") or ()
@@ -230,7 +186,7 @@ class Access:
         """
         if self.settings.mode != "token":
             return self._development(secret)
-        client = await self._checked(client_id, secret)
+        client = await self._clients.proven(client_id, secret)
         return await self._token(client, scope, environment)
 
     async def first_hop(self, client_id: str, secret: str) -> IssuedToken:
@@ -241,7 +197,7 @@ class Access:
         """
         if self.settings.mode != "token":
             return self._development(secret)
-        client = await self._checked(client_id, secret)
+        client = await self._clients.proven(client_id, secret)
         claims = {"sub": client.client_id, "appid": client.client_id}
         return IssuedToken(await self.keys.issue(FIRST_HOP_AUDIENCE, claims), self.settings.token_life_s)
 
@@ -255,7 +211,7 @@ class Access:
         if self.settings.mode != "token":
             return self._development(assertion)
         client_id = await self._assertion_client(assertion)
-        client = await self._client(client_id)
+        client = await self._clients.find(client_id)
         if client is None or client.disabled:
             raise Unauthenticated("the client does not exist or is disabled")
         if not environment:
@@ -312,83 +268,19 @@ class Access:
         Raises:
             ValueError: a scope is unknown, the id is empty, or a text is too long.
         """
-        unknown = sorted(set(scopes) - set(SCOPES))
-        if unknown:
-            raise ValueError(f"Unknown scope {', '.join(unknown)}. Known scopes: {', '.join(SCOPES)}.")
-        if not client_id.strip():
-            raise ValueError("A client needs an id.")
-        if len(client_id) > CLIENT_ID_MAX or len(secret) > SECRET_MAX:
-            raise ValueError(
-                f"A client id has at most {CLIENT_ID_MAX} characters, a secret at most {SECRET_MAX}."
-            )
-        secret = secret or secrets.token_urlsafe(32)
-        row = ClientRow(
-            client_id=client_id.strip(),
-            secret_hash=await self._hash(secret),
-            environments=tuple(name.lower() for name in environments),
-            scopes=scopes or DEFAULT_SCOPES,
-            disabled=False,
-        )
-        await self._catalogue.save_client(row)
+        made = await self._clients.create(client_id, environments, scopes, secret)
         self._known.clear()
-        return secret
+        return made
 
     async def disable_client(self, client_id: str) -> bool:
         """Refuse the client from now on (other processes follow within `PRINCIPAL_LIFE_S`); False: unknown."""
-        client = await self._client(client_id)
-        if client is None:
-            return False
-        await self._catalogue.save_client(msgspec.structs.replace(client, disabled=True))
+        disabled = await self._clients.disable(client_id)
         self._known.clear()
-        return True
+        return disabled
 
     async def clients(self) -> list[ClientRow]:
         """All clients."""
-        return await self._catalogue.clients()
-
-    async def _checked(self, client_id: str, secret: str) -> ClientRow:
-        if len(secret) > SECRET_MAX:
-            raise Unauthenticated("the client or its secret is wrong")
-        client = await self._client(client_id)
-        right = await self._matches(client.secret_hash if client else self._nobody, secret)
-        if client is None or client.disabled or not right:
-            raise Unauthenticated("the client or its secret is wrong")
-        return client
-
-    async def _client(self, client_id: str) -> ClientRow | None:
-        """The client; None also for an id that no client can have."""
-        if "\0" in client_id or len(client_id) > CLIENT_ID_MAX:
-            return None
-        return await self._catalogue.client(client_id)
-
-    async def _matches(self, hashed: str, secret: str) -> bool:
-        """Whether the secret is the hashed one. Who proved it before does not queue behind those who guess."""
-        proof = hmac.digest(self._pepper, f"{hashed} {secret}".encode(), "sha256")
-        if hmac.compare_digest(self._proven.get(hashed, b""), proof):
-            return True
-        if self._waiting >= HASHES_WAITING_MAX:
-            raise Busy("Too many clients ask for a token at once.")
-        self._waiting += 1
-        try:
-            async with self._hashing:
-                right = await asyncio.to_thread(self._verifies, hashed, secret)
-        finally:
-            self._waiting -= 1
-        if right:
-            if len(self._proven) >= PRINCIPALS_MAX:
-                self._proven.clear()
-            self._proven[hashed] = proof
-        return right
-
-    def _verifies(self, hashed: str, secret: str) -> bool:
-        try:
-            return self._hasher.verify(hashed, secret)
-        except (VerificationError, InvalidHashError):
-            return False
-
-    async def _hash(self, secret: str) -> str:
-        async with self._hashing:
-            return await asyncio.to_thread(self._hasher.hash, secret)
+        return await self._clients.all()
 
 
 def _both(claimed: frozenset[str], current: tuple[str, ...]) -> frozenset[str]:

@@ -12,7 +12,8 @@ import msgspec
 
 from onhand.core.quantities import SCALE, to_text
 from onhand.core.rules import Rules
-from onhand.ports import Probe, ProductAudit, Reader
+from onhand.ports import Probe, Reader
+from onhand.rows import ProductAudit
 from onhand.service.environments import Environments
 
 

@@ -38,7 +38,8 @@ from onhand.core.commands import Work
 from onhand.core.decide import decide, reads
 from onhand.core.rules import Rules
 from onhand.core.snapshot import Decision, Snapshot
-from onhand.ports import BatchReport, Clock, Probe, Store
+from onhand.ports import Clock, Probe, Store
+from onhand.rows import BatchReport
 from onhand.service.environments import Environments
 from onhand.service.faults import (
     Busy,

@@ -23,7 +23,8 @@ import msgspec
 from onhand.core import configuration, presets
 from onhand.core.configuration import Change, Document, Problem, SwitchError
 from onhand.core.rules import LIMITS, Limits, MeasureName, Rules, Switches
-from onhand.ports import Catalogue, ConfigurationRow
+from onhand.ports import Catalogue
+from onhand.rows import ConfigurationRow
 from onhand.service.faults import UnknownEnvironment
 
 __all__ = ["Change", "Environments", "Problem", "Problems"]

@@ -20,7 +20,8 @@ from onhand.core.commands import ClearReserved, ReleaseDue, SettleReserved, Wipe
 from onhand.core.keys import ProductKey, product_key
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import Catalogue, Clock, JobRow, Probe, Reader
+from onhand.ports import Catalogue, Clock, Probe, Reader
+from onhand.rows import JobRow
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.faults import Busy, Fault, UnknownEnvironment

@@ -21,7 +21,8 @@ from onhand.core.outcomes import Reason, Rejected
 from onhand.core.query import Query, check_query, exact_query, index_query, needs_records, wanted_places
 from onhand.core.rules import Rules
 from onhand.core.stock import ProductStock
-from onhand.ports import Clock, HoldFilter, HoldRow, Page, Reader, StockFilter
+from onhand.ports import Clock, Reader
+from onhand.rows import HoldFilter, HoldRow, Page, StockFilter
 from onhand.service.environments import Environments
 from onhand.service.partitions import Partition, partition_by_location, partition_by_product
 

@@ -15,7 +15,8 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from onhand.ports import Catalogue, Clock, SigningKey
+from onhand.ports import Catalogue, Clock
+from onhand.rows import SigningKey
 
 ALGORITHM: Final = "ES256"
 AUDIENCE: Final = "onhand"

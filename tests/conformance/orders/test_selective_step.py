@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
-from tests.conformance.orders.conftest import STEP, Shop, only, properties, released, results
+import pytest
+
+from onhand.core.orders.configuration import Warehouse
+from tests.conformance.orders.conftest import (
+    STEP,
+    Shop,
+    inventory_settings,
+    only,
+    properties,
+    released,
+    results,
+)
 from tests.e2e.orders.order_calls import line, shipment
 
 RESERVE = {"name": "IncreaseReservedInventory", "properties": properties(onlyReservedLines="true")}
@@ -253,3 +265,46 @@ async def test_the_erp_moves_the_physical_quantity(shop: Shop) -> None:
     ]
     assert (one.get("inventoryChange", 0), one["reservedInventoryChange"]) == (0, -3)
     await shop.audit()
+
+
+@pytest.mark.parametrize(
+    ("word", "erp_parameters", "default", "owner"),
+    [
+        ("erp", {}, "workflow", "erp"),
+        ("workflow", {"physicalOwner": "erp"}, "workflow", "workflow"),
+        ("workflow", {"warehouseOwners": {"WH1": "erp"}}, "erp", "workflow"),
+        (None, {"physicalOwner": "erp"}, "workflow", "erp"),
+        (None, {"warehouseOwners": {"wh1": "workflow"}}, "erp", "workflow"),
+        (None, {}, "erp", "erp"),
+        (None, {}, "workflow", "workflow"),
+    ],
+)
+async def test_both_sides_go_by_one_owner_wherever_it_is_said(
+    shop: Shop, word: str | None, erp_parameters: dict[str, Any], default: str, owner: str
+) -> None:
+    """Decisions 20: exactly one of the two takes the goods off the shelf."""
+    await shop.workflow(New=["IncreaseReservedInventory"], Step=[STEP])
+    await shop.configure(
+        warehouses=(Warehouse(code="WH1", site_id="1", owner=word),),
+        inventory=inventory_settings(default_physical_owner=default),
+    )
+    saved = await shop.send("PUT", "erp/parameters", erp_parameters)
+    assert saved.status_code == 200, saved.text
+    await shop.given(released("S1", line("L1", 3)))
+    await shop.run()
+    taken_by_workflow = await shop.levels() == (7, 0)
+    told = await shop.tenant.native(
+        "PUT",
+        "erp/lines/L1",
+        {
+            "organizationId": "org",
+            "productId": "A",
+            "dimensions": {"siteId": "1", "locationId": "WH1"},
+            "quantity": 3,
+            "status": "deducted",
+        },
+    )
+    assert told.status_code == 200, told.text
+    changes = [change for event in told.json()["pending"] for change in event["changes"]]
+    taken_by_erp = any("fno.physicalinvent" in change["quantities"] for change in changes)
+    assert (taken_by_workflow, taken_by_erp) == (owner == "workflow", owner == "erp")

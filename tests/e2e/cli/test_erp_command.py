@@ -2,6 +2,7 @@
 
 import json
 
+import httpx
 import pytest
 
 
@@ -63,3 +64,18 @@ def test_the_lists_are_empty_and_say_so(erp):
     assert "no such line" in erp.run("erp", "lines", "--state", "failed").stdout
     assert erp.json("erp", "sync") == {"posted": 0, "failed": 0, "waiting": 0}
     assert json.loads(erp.run("erp", "lines", "--json").stdout) == []
+
+
+def test_sources_say_what_they_refused_and_how_much_of_it_is_forgotten(erp):
+    assert "No source" in erp.run("erp", "sources").stdout
+    messages = [{"sequence": n, "lineId": f"L{n}", "move": {"to": "picked"}} for n in range(1, 104)]
+    told = httpx.post(
+        f"{erp.variables['ONHAND_URL']}/v1/environments/plant/erp/messages",
+        json={"source": "d365", "messages": messages},
+        headers={"Authorization": f"Bearer {erp.run('token').stdout.strip()}"},
+    )
+    assert told.status_code == 200, told.text
+    (source,) = erp.json("erp", "sources")
+    assert (source["next"], len(source["refused"]), source["refusedForgotten"]) == (104, 100, 3)
+    shown = " ".join(erp.run("erp", "sources", COLUMNS="200").stdout.split())
+    assert "d365 104 103 3 103 (L103): There is no line 'L103'" in shown

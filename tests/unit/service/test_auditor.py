@@ -2,7 +2,7 @@ import pytest
 
 from onhand.core.keys import product_key
 from onhand.core.quantities import SCALE
-from onhand.ports import ConfigurationRow, ProductAudit
+from onhand.rows import ConfigurationRow, ProductAudit
 from onhand.service.auditor import Auditor, AuditReport, drifts
 from onhand.service.environments import Environments
 from tests.memory import Ear, MemoryCatalogue

@@ -8,7 +8,7 @@ from onhand.core.concluding import Concluded
 from onhand.core.outcomes import Accepted, GroupOutcome, Reason, Rejected, Replayed
 from onhand.core.quantities import SCALE
 from onhand.core.snapshot import Decision
-from onhand.ports import ConfigurationRow
+from onhand.rows import ConfigurationRow
 from onhand.service.environments import Environments
 from onhand.service.faults import (
     Busy,

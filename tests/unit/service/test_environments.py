@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from onhand.core import presets
-from onhand.ports import ConfigurationRow
+from onhand.rows import ConfigurationRow
 from onhand.service.environments import Environments, Problems
 from onhand.service.faults import StoreUnavailable, UnknownEnvironment
 from tests.memory import MemoryCatalogue

@@ -7,7 +7,7 @@ import pytest
 from onhand.core.commands import Kind
 from onhand.core.outcomes import Accepted, Reason, Rejected, Replayed
 from onhand.core.quantities import SCALE
-from onhand.ports import ConfigurationRow, JobRow
+from onhand.rows import ConfigurationRow, JobRow
 from onhand.service.auditor import Auditor
 from onhand.service.faults import StoreUnavailable
 from onhand.service.jobs import RESYNC, Jobs

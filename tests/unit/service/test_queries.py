@@ -4,7 +4,7 @@ import pytest
 
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.quantities import SCALE
-from onhand.ports import ConfigurationRow
+from onhand.rows import ConfigurationRow
 from onhand.service.faults import UnknownEnvironment
 from onhand.service.queries import ExactQuery, IndexQuery, OnHandPage, Queries
 from tests.house import SHOP, House

@@ -10,10 +10,10 @@ from onhand.api.compat.queries import texts
 from onhand.api.exchange import Call, Reply, json_reply
 from onhand.api.services import Services
 from onhand.core.outcomes import Rejected
-from onhand.ports import ConfigurationRow
-from onhand.service.access import Forbidden
+from onhand.rows import ConfigurationRow
 from onhand.service.environments import Problems
 from onhand.service.faults import UnknownEnvironment
+from onhand.service.principals import Forbidden
 
 OK = {"statusCode": 200, "message": ""}
 

@@ -10,7 +10,6 @@ from onhand.api.native.reading import decode
 from onhand.api.problems import EdgeProblem
 from onhand.api.services import Services
 from onhand.core.configuration_document import Problem
-from onhand.core.erp.linting import problems
 from onhand.core.erp.parameters import Parameters
 from onhand.service.erp.parameters import Saved, Unfit
 
@@ -35,10 +34,9 @@ async def validate(call: Call, services: Services) -> Reply:
     """POST `/erp/parameters/validate`: changes nothing."""
     parameters = decode(_parameters, call.body)
     stored = await services.erp.parameters.read(call.of)
+    found = await services.erp.parameters.problems(call.of, parameters)
     return json_reply(
-        ErpParametersAnswer(
-            version=stored.version, parameters=parameters, findings=_findings(problems(parameters, call.of))
-        )
+        ErpParametersAnswer(version=stored.version, parameters=parameters, findings=_findings(found))
     )
 
 

@@ -13,7 +13,7 @@ from onhand.core.erp import lines, sources
 from onhand.core.erp.lines import Event, Line, Offset
 from onhand.core.erp.sources import Source
 from onhand.core.quantities import to_decimal
-from onhand.ports import DocumentRow
+from onhand.rows import DocumentRow
 
 
 def line(row: DocumentRow) -> wire.ErpLineAnswer:
@@ -65,6 +65,7 @@ def offset(one: Offset) -> wire.ErpOffsetState:
         transaction_id=one.transaction,
         quantity=to_decimal(one.quantity),
         consumed=to_decimal(one.consumed),
+        missing=to_decimal(one.missing),
         release=one.release,
         dimensions=_spelled(one.dimensions),
         attempts=one.attempts,
@@ -72,6 +73,15 @@ def offset(one: Offset) -> wire.ErpOffsetState:
         message=one.message or UNSET,
         line_node=node(one.line_node) if one.line_node else UNSET,
         reserved_node=node(one.reserved_node) if one.reserved_node else UNSET,
+        refused_holds=[
+            wire.ErpRefusedHold(
+                hold_id=each.hold_id,
+                code=each.code,
+                message=each.message,
+                reserved_node=node(each.reserved_node) if each.reserved_node else UNSET,
+            )
+            for each in one.refused
+        ],
         at=moment(one.at),
     )
 
@@ -102,7 +112,7 @@ def failures(row: DocumentRow) -> Iterator[wire.ErpFailure]:
     if one.refused:
         yield _failure(one, refused=one.refused)
     for each in one.offsets:
-        if each.state == "failed":
+        if each.state in lines.FAILED:
             yield _failure(one, offset=offset(each))
 
 
@@ -141,6 +151,7 @@ def source_of(one: Source) -> wire.ErpSourceAnswer:
             )
             for each in one.refused
         ],
+        refused_forgotten=one.forgotten,
     )
 
 

@@ -111,15 +111,26 @@ class ErpTransaction(Answer, kw_only=True):
     """Its offset was asked for; that happens once."""
 
 
+class ErpRefusedHold(Answer, kw_only=True):
+    """A reservation that an offset names and that gave nothing."""
+
+    hold_id: str
+    code: str
+    message: str
+    reserved_node: dict[str, str] | UnsetType = UNSET
+
+
 class ErpOffsetState(Answer, kw_only=True):
     """An offset of a line, and what became of it."""
 
     number: int
     state: str
-    """pending, done, partial, failed or dismissed."""
+    """pending, done, partial, failed or dismissed; partial and failed ones are on the failed list."""
     transaction_id: str
     quantity: Quantity
     consumed: Quantity
+    missing: Quantity = 0
+    """What the failed list has of it: asked for and not offset."""
     release: bool = False
     """The quantity was cancelled and its reservation given back."""
     dimensions: dict[str, str]
@@ -128,7 +139,9 @@ class ErpOffsetState(Answer, kw_only=True):
     message: str | UnsetType = UNSET
     line_node: dict[str, str] | UnsetType = UNSET
     reserved_node: dict[str, str] | UnsetType = UNSET
-    """Where the reservation is, when it is not where the line is."""
+    """Where the reservation is; with `partial`, where what there was of it was."""
+    refused_holds: list[ErpRefusedHold] = msgspec.field(default_factory=list)
+    """Those of its reservations that gave nothing, with the reason of each; the first 20."""
     at: datetime
 
 
@@ -289,6 +302,9 @@ class ErpSourceAnswer(Answer, kw_only=True):
     """First and last number that are missing."""
     last_at: datetime | UnsetType = UNSET
     refused: list[ErpRefused]
+    """The latest 100."""
+    refused_forgotten: int = 0
+    """Refused before those, and not remembered any more."""
 
 
 class ErpSourcePage(Answer, kw_only=True):

@@ -25,7 +25,7 @@ from onhand.api.problems import EdgeProblem, of_rejection
 from onhand.api.services import Services
 from onhand.core.outcomes import Rejected
 from onhand.core.quantities import to_decimal
-from onhand.ports import JobRow
+from onhand.rows import JobRow
 from onhand.service.environments import Problems
 
 RESYNC = "reservation-resync"

@@ -21,7 +21,7 @@ from onhand.api.native.wire_administration import (
 from onhand.api.problems import EdgeProblem
 from onhand.api.services import Services
 from onhand.core.configuration import Problem
-from onhand.ports import ConfigurationRow
+from onhand.rows import ConfigurationRow
 from onhand.service.environments import Problems
 from onhand.service.faults import UnknownEnvironment
 

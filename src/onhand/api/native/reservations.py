@@ -34,7 +34,7 @@ from onhand.core.keys import Dimensions, ProductKey
 from onhand.core.outcomes import Accepted, Outcome, Reason, Rejected, Replayed
 from onhand.core.quantities import to_decimal
 from onhand.core.rules import Rules
-from onhand.ports import HoldRow
+from onhand.rows import HoldRow
 
 REPLAYED: Final = (b"idempotency-replayed", b"true")
 

@@ -18,8 +18,8 @@ import msgspec
 from onhand.cli.exits import CommandFailed, Exit
 from onhand.client import AsyncClient, ClientSecret
 from onhand.runtime import visited
-from onhand.service.access import DEFAULT_SCOPES
 from onhand.service.auditor import AuditReport
+from onhand.service.principals import DEFAULT_SCOPES
 from onhand.settings import Settings
 
 RETAIL, CONTOSO = "retail", "contoso"

@@ -77,7 +77,7 @@ def _book(line: dict[str, Any]) -> Book:
     for part in line["transactions"]:
         standing[part["status"]] += int(part["quantity"])
     offsets = [one for one in line["offsets"] if not one.get("release")]
-    failed = [one for one in offsets if one["state"] == "failed"]
+    failed = [one for one in offsets if one["state"] in ("failed", "partial")]
     return Book(
         standing,
         sum(int(one["quantity"]) for one in offsets),

@@ -32,6 +32,12 @@ PENDING_MAX: Final = 500
 OFFSETS_MAX: Final = 500
 """Offsets that a line remembers; the oldest that are done with are forgotten first."""
 
+REFUSED_HOLDS_MAX: Final = 20
+"""Reservations of one offset whose reasons are kept; the offset says how many there were."""
+
+FAILED: Final = ("failed", "partial")
+"""States of an offset that is on the failed list."""
+
 Dimensions = dict[str, str]
 Figures = dict[str, int]
 """`source.measure` -> scaled change."""
@@ -120,6 +126,15 @@ class SoftHold(_Kept):
     """What of it was neither offset nor given back."""
 
 
+class RefusedHold(_Kept):
+    """One of several reservations that an offset names, which gave nothing."""
+
+    hold_id: str
+    code: str
+    message: str
+    reserved_node: str = ""
+
+
 class Offset(_Kept):
     """A request to offset a reservation, and what became of it."""
 
@@ -142,6 +157,13 @@ class Offset(_Kept):
     line_node: str = ""
     """Where the line stands, and below where the reservation is: shown when they differ."""
     reserved_node: str = ""
+    refused: list[RefusedHold] = []
+    """Those of its reservations that were left out."""
+
+    @property
+    def missing(self) -> int:
+        """What stands on the failed list."""
+        return max(0, self.quantity - self.consumed) if self.state in FAILED else 0
 
 
 class Soft(_Kept):
@@ -215,7 +237,7 @@ class Line(_Kept, kw_only=True):
     @property
     def state(self) -> str:
         """`failed` when somebody has to look at it, `pending` when the synchronisation will, else `settled`."""
-        if self.refused or any(one.state == "failed" for one in self.offsets):
+        if self.refused or any(one.state in FAILED for one in self.offsets):
             return "failed"
         return "pending" if self.waits else "settled"
 

@@ -14,6 +14,8 @@ from onhand.core.erp.figures import ERP_SOURCE, Row, row
 from onhand.core.erp.parameters import BATCH_MAX, INTERVAL_MAX_S, Parameters
 from onhand.core.erp.statuses import RANK, Status
 from onhand.core.erp.targets import reserved_measure
+from onhand.core.orders.configuration import Workflows
+from onhand.core.orders.owners import contradictions, owned
 from onhand.core.outcomes import Rejected
 from onhand.core.rules import Rules
 
@@ -28,9 +30,13 @@ _PATHS: Final = (
 WAREHOUSES_MAX: Final = 10_000
 
 
-def problems(parameters: Parameters, rules: Rules) -> list[Problem]:
+def problems(parameters: Parameters, rules: Rules, workflows: Workflows) -> list[Problem]:
     """Errors forbid saving; warnings are told with each answer."""
-    return [*_errors(parameters, rules), *_warnings(parameters, rules)]
+    return [
+        *_errors(parameters, rules),
+        *contradictions(parameters, workflows),
+        *_warnings(owned(parameters, workflows), rules),
+    ]
 
 
 def _errors(parameters: Parameters, rules: Rules) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ changes nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from onhand.core.erp import soft
@@ -86,10 +87,9 @@ def change_line(line: Line, asked: LineAsked, setting: Setting) -> Said | Reject
     kept = (line.reservation, line.block_level, line.release_on_cancel, line.adjustment, line.order_id)
     new = (asked.reservation, asked.block_level, asked.release_on_cancel, asked.adjustment, asked.order_id)
     if not what and kept == new:
-        return Said(line=line, changed=False)
+        return _already(line, asked)
     line.reservation, line.block_level, line.release_on_cancel, line.adjustment, line.order_id = new
-    if what:
-        recorder.supply(asked.dimensions, asked.figures or {}, left=False)
+    recorder.supply(asked.dimensions, asked.figures or {}, left=False)
     return _said(recorder, asked, ", ".join(what) or "other terms")
 
 
@@ -102,7 +102,10 @@ def move(line: Line, asked: MoveAsked, setting: Setting) -> Said | Rejected:
     if isinstance(chosen, Rejected):
         return chosen
     if not chosen:
-        return Said(line=line, changed=False)
+        return _already(line, asked)
+    taken = _taken_id(line, chosen, asked.new_transaction)
+    if taken is not None:
+        return taken
     recorder = Recorder(line, setting, asked)
     free = sum(quantity for part, quantity in chosen if not part.claimed)
     warning = _guard(recorder, setting, free, asked.to)
@@ -123,6 +126,20 @@ def move(line: Line, asked: MoveAsked, setting: Setting) -> Said | Rejected:
     recorder.supply(at, asked.figures or {}, left=left)
     text = ", ".join(f"{to_text(quantity)} {origin}" for origin, quantity in told.items())
     return _said(recorder, asked, f"{text} -> {asked.to.value}", warning)
+
+
+def _already(line: Line, asked: LineAsked | MoveAsked) -> Said | Rejected:
+    """The line is as asked already: nothing changes, and figures that came along are not dropped unsaid.
+
+    They are changes, so taking them with every repetition would count them twice.
+    """
+    if not any((asked.figures or {}).values()):
+        return Said(line=line, changed=False)
+    return Rejected(
+        Reason.INVALID_VALUE,
+        f"Line {line.line_id!r} is so already, so the figures in 'quantities' belong to no change of it; none was posted. "
+        "If the message is a repetition, they were taken with the first one. Otherwise post them to erp/sync.",
+    )
 
 
 # Changing ----------------------------------------------------------------------------------------------------
@@ -224,7 +241,23 @@ def _cancel(recorder: Recorder, less: int) -> Rejected | None:
 # Parts -------------------------------------------------------------------------------------------------------
 
 
+def _taken_id(line: Line, chosen: Sequence[tuple[Transaction, int]], own_id: str) -> Rejected | None:
+    """Why what a move splits off cannot have this id; of the parts that move, one is split at most."""
+    splits = any(quantity < part.quantity for part, quantity in chosen)
+    if not (own_id and splits and any(one.id == own_id for one in line.transactions)):
+        return None
+    return Rejected(
+        Reason.DUPLICATE_ID,
+        f"Line {line.line_id!r} has a transaction {own_id!r} already: give what is split off a 'newTransactionId' of "
+        "its own, or leave it out.",
+    )
+
+
 def _new(line: Line, quantity: int, dimensions: Dimensions, own_id: str) -> Transaction:
+    """A part of the line; a generated id passes over those that the ERP gave."""
+    used = {one.id for one in line.transactions}
+    while not own_id and f"T{line.next_transaction}" in used:
+        line.next_transaction += 1
     made = Transaction(
         id=own_id or f"T{line.next_transaction}",
         status=Status.CANCELLED,

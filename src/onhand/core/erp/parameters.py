@@ -71,9 +71,9 @@ class Parameters(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     )
     """Status -> measure of `fno` -> 1 or -1 for each unit that stands in it."""
     physical_owner: Owner = "workflow"
-    """Who moves the physical quantity of a warehouse that `warehouseOwners` does not name."""
+    """Who moves the physical quantity of a warehouse that neither says so itself nor is named by `warehouseOwners`."""
     warehouse_owners: dict[str, Owner] = {}
-    """Warehouse (LocationId) -> who moves its physical quantity."""
+    """Warehouse (LocationId) -> who moves its physical quantity, if no warehouse of the order workflow there says so itself."""
     sync_enabled: bool = True
     """Switched off, changes wait and none is lost."""
     mode: Literal["periodic", "direct"] = "periodic"
@@ -97,6 +97,9 @@ class Parameters(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fie
     def owner(self, warehouse: str) -> Owner:
         """Who moves the physical quantity of a warehouse; names are compared without regard to case."""
         wanted = warehouse.casefold()
+        known = self.warehouse_owners.get(wanted)
+        if known is not None:
+            return known
         for name, owner in self.warehouse_owners.items():
             if name.casefold() == wanted:
                 return owner

@@ -7,14 +7,15 @@ document still says what waits, and after a commit it says nothing any more. The
 and the numbers of its events, which protects the ledger a second time.
 
 An offset that matches nothing is left out with its reason and ends on the failed list; the changes are posted all the
-same, because the goods moved.
+same, because the goods moved. Of an offset that names several reservations, each is judged by itself: those that match
+are offset, the others stand on the failed list with what is missing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,7 +23,7 @@ from onhand.core.commands import ChangeOnHand, Kind
 from onhand.core.commands import Offset as OffsetCommand
 from onhand.core.dimensions import name_dimensions, on_hand_position
 from onhand.core.erp import targets
-from onhand.core.erp.lines import Line, Offset
+from onhand.core.erp.lines import REFUSED_HOLDS_MAX, Line, Offset, RefusedHold
 from onhand.core.erp.moving import remember
 from onhand.core.erp.parameters import Parameters
 from onhand.core.erp.targets import HoldFacts, Mismatch, Subject, Target
@@ -39,12 +40,22 @@ Command = ChangeOnHand | OffsetCommand
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why an offset was left out."""
+    """Why an offset, or one of the reservations that it names, was left out."""
 
     code: str
     message: str
     line_node: str = ""
     reserved_node: str = ""
+    hold_id: str = ""
+    """The reservation; empty when it is not known by an id of its own."""
+
+
+class Aim(NamedTuple):
+    """An offset, and one of the reservations that it names."""
+
+    number: int
+    hold_id: str = ""
+    """Empty: the shared pool."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -70,14 +81,26 @@ class Plan(msgspec.Struct):
     """Commands of one line's group, and what they stand for."""
 
     commands: list[Command]
-    offsets: list[tuple[int, int]]
-    """(place among the commands, number of the offset)."""
-    failures: dict[int, Failure]
-    """Number of the offset -> why it was left out."""
+    offsets: list[tuple[int, Aim]]
+    """(place among the commands, what it offsets)."""
+    failures: dict[int, list[Failure]]
+    """Number of the offset -> why it, or some of its reservations, were left out."""
     skipped: dict[str, int]
     """`source.measure` that the environment does not have -> what was not posted to it."""
     foreseen: dict[int, int]
     """Number of the offset -> what its reservations had for it when they were read."""
+    nodes: dict[int, str]
+    """Number of the offset -> where its quantity stands."""
+
+
+class _Aimed(msgspec.Struct):
+    """What one offset draws on."""
+
+    node: Position
+    shares: list[tuple[str, Target, int]] = []
+    """(hold id, what is drawn on, quantity)."""
+    failures: list[Failure] = []
+    foreseen: int = 0
 
 
 def plan(  # noqa: PLR0913 - what a posting is made of
@@ -85,7 +108,7 @@ def plan(  # noqa: PLR0913 - what a posting is made of
     line: Line,
     parameters: Parameters,
     holds: Mapping[str, HoldFacts],
-    left_out: Mapping[int, Rejected],
+    left_out: Mapping[Aim, Rejected],
     nodes: Mapping[str, str] = MappingProxyType({}),
     scope: Scope = EVERYTHING,
 ) -> Plan | Rejected:
@@ -96,7 +119,7 @@ def plan(  # noqa: PLR0913 - what a posting is made of
     of = targets.subject(rules, line.organization, line.product)
     if isinstance(of, Rejected):
         return of
-    made = Plan([], [], {}, {}, {})
+    made = Plan([], [], {}, {}, {}, {})
     changes = _changes(rules, line, of, made.skipped, scope)
     if isinstance(changes, Rejected):
         return changes
@@ -105,19 +128,17 @@ def plan(  # noqa: PLR0913 - what a posting is made of
     for offset in line.offsets:
         if offset.state != "pending" or not scope.takes(offset.event):
             continue
-        if offset.number in left_out:
-            why = left_out[offset.number]
-            made.failures[offset.number] = Failure(why.reason, why.message)
+        aimed = _aimed(rules, line, offset, of, parameters, holds, room, left_out)
+        if isinstance(aimed, Failure):
+            made.failures[offset.number] = [aimed]
             continue
-        before = sum(room.values())
-        commands = _offset(rules, line, offset, of, parameters, holds, room)
-        made.foreseen[offset.number] = before - sum(room.values())
-        if isinstance(commands, Failure):
-            made.failures[offset.number] = _located(commands, nodes.get(line.reservation.reservation_id, ""))
-            continue
-        for command in commands:
-            made.offsets.append((len(made.commands), offset.number))
-            made.commands.append(command)
+        made.foreseen[offset.number], made.nodes[offset.number] = aimed.foreseen, aimed.node.key
+        if aimed.failures:
+            elsewhere = nodes.get(line.reservation.reservation_id, "")
+            made.failures[offset.number] = [_located(one, elsewhere) for one in aimed.failures]
+        for number, share in enumerate(aimed.shares):
+            made.offsets.append((len(made.commands), Aim(offset.number, share[0])))
+            made.commands.append(_command(line, offset, of, aimed.node, number, share))
     return made
 
 
@@ -126,19 +147,14 @@ def conclude(
 ) -> Line:
     """The line after its group was accepted: nothing waits, each offset says what came of it."""
     consumed: dict[int, int] = {}
-    for place, number in made.offsets:
+    for place, aim in made.offsets:
         outcome = outcomes[place]
         accepted = outcome.original if isinstance(outcome, Replayed) else outcome
         if not isinstance(accepted, Rejected):
-            consumed[number] = consumed.get(number, 0) + accepted.released
+            consumed[aim.number] = consumed.get(aim.number, 0) + accepted.released
     for offset in line.offsets:
         if offset.state == "pending" and scope.takes(offset.event):
-            _settle(
-                offset,
-                consumed.get(offset.number, 0),
-                made.failures.get(offset.number),
-                made.foreseen.get(offset.number, 0),
-            )
+            _settle(offset, consumed.get(offset.number, 0), made)
     for event in line.pending:
         if scope.takes(event.number):
             event.posted_at, event.contained_in = now, scope.snapshot
@@ -149,29 +165,51 @@ def conclude(
     return line
 
 
-def _settle(offset: Offset, consumed: int, failure: Failure | None, foreseen: int) -> None:
+def _settle(offset: Offset, consumed: int, made: Plan) -> None:
     """What became of an offset.
 
     It stays pending when somebody drew on its reservations after they were read: the next attempt reads them again and
     asks those that have something left.
     """
+    failures = made.failures.get(offset.number, [])
     offset.consumed += consumed
     offset.attempts += 1
     offset.code = offset.message = offset.line_node = offset.reserved_node = ""
+    offset.refused = []
     rest = offset.quantity - offset.consumed
-    if failure is not None:
-        offset.state, offset.code, offset.message = "failed", failure.code, failure.message
-        offset.line_node, offset.reserved_node = failure.line_node, failure.reserved_node
-    elif rest > 0 and consumed < foreseen:
+    if rest > 0 and consumed < made.foreseen.get(offset.number, 0):
         offset.state = "pending"
+    elif failures:
+        _note(offset, rest, failures)
     elif rest <= 0 or offset.release:
         offset.state = "done"
-    elif offset.consumed:
-        offset.state, offset.code = "partial", Reason.NOTHING_RESERVED
-        offset.message = f"{to_text(rest)} of {to_text(offset.quantity)} was not reserved any more."
     else:
-        offset.state, offset.code = "failed", Reason.NOTHING_RESERVED
-        offset.message = "Nothing was reserved there any more."
+        offset.state = "partial" if offset.consumed else "failed"
+        offset.code, offset.line_node = Reason.NOTHING_RESERVED, made.nodes.get(offset.number, "")
+        if offset.consumed:
+            offset.reserved_node = offset.line_node
+            offset.message = f"{to_text(rest)} of {to_text(offset.quantity)} was not reserved any more."
+        else:
+            offset.message = "Nothing was reserved there any more."
+
+
+def _note(offset: Offset, rest: int, failures: Sequence[Failure]) -> None:
+    """Put an offset on the failed list: with the first reason in full, and each reservation with its own."""
+    first = failures[0]
+    offset.state = "partial" if offset.consumed else "failed"
+    offset.code, offset.message = first.code, first.message
+    offset.line_node, offset.reserved_node = first.line_node, first.reserved_node
+    offset.refused = [
+        RefusedHold(hold_id=one.hold_id, code=one.code, message=one.message, reserved_node=one.reserved_node)
+        for one in failures
+        if one.hold_id
+    ][:REFUSED_HOLDS_MAX]
+    if len(failures) > 1:
+        offset.message += f" And {len(failures) - 1} more of the reservations that it names."
+    if offset.consumed and rest > 0:
+        offset.message += f" {to_text(rest)} of {to_text(offset.quantity)} is missing."
+    elif offset.consumed:
+        offset.message += " The others covered the whole quantity."
 
 
 # Changes -----------------------------------------------------------------------------------------------------
@@ -224,7 +262,7 @@ def _changes(
 # Offsets -----------------------------------------------------------------------------------------------------
 
 
-def _offset(  # noqa: PLR0913 - what an offset is made of
+def _aimed(  # noqa: PLR0913 - what an offset is made of
     rules: Rules,
     line: Line,
     offset: Offset,
@@ -232,73 +270,94 @@ def _offset(  # noqa: PLR0913 - what an offset is made of
     parameters: Parameters,
     holds: Mapping[str, HoldFacts],
     room: dict[str, int],
-) -> list[Command] | Failure:
+    left_out: Mapping[Aim, Rejected],
+) -> _Aimed | Failure:
+    """What an offset draws on: its reservations in order, until its quantity is covered.
+
+    Reservations that do not match give nothing and are noted; those after the last one that is needed are not looked at.
+    """
     node = targets.projected(rules, offset.dimensions, None)
     if isinstance(node, Rejected):
         return Failure(node.reason, node.message)
-    shares = _shares(line, offset, room)
-    aimed: list[tuple[Target, int]] = []
-    for hold_id, quantity in shares:
-        if hold_id:
-            target = targets.by_hold(rules, of, node, hold_id, holds.get(hold_id))
-        elif line.reservation.reservation_id:
-            target = targets.by_reservation(rules, of, node, line.reservation.reservation_id)
-        else:
-            target = targets.by_node(rules, parameters.reserved_measure)
+    aimed = _Aimed(node)
+    rest = offset.quantity - offset.consumed
+    for hold_id, most in _sources(line, offset, room):
+        if rest <= 0:
+            break
+        why = left_out.get(Aim(offset.number, hold_id))
+        target = Mismatch(why) if why else _target(rules, line, of, node, hold_id, parameters, holds)
         if isinstance(target, Mismatch):
-            return Failure(target.why.reason, target.why.message, node.key, target.reserved_node)
-        if quantity:
-            aimed.append((target, quantity))
-    return [
-        OffsetCommand(
-            id=f"{line.line_id}#o{offset.number}.{offset.attempts}.{place}",
-            fingerprint=digest("erp-offset", line.line_id, target, quantity, node.key),
-            caller=line.changed_by or CALLER,
-            product=of.key,
-            organization_shown=of.organization,
-            product_shown=of.product,
-            position=node,
-            measure=target.measure,
-            quantity=quantity,
-            hold=target.hold,
-            reservation_id=line.reservation.reservation_id,
-            reason=f"{line.line_id}: {'cancelled' if offset.release else 'offset'}"[:200],
-        )
-        for place, (target, quantity) in enumerate(aimed)
-    ]
+            aimed.failures.append(
+                Failure(target.why.reason, target.why.message, node.key, target.reserved_node, hold_id)
+            )
+            continue
+        taken = rest if most is None else min(rest, most)
+        rest -= taken
+        aimed.shares.append((hold_id, target, taken))
+    if not offset.holds and line.reservation.hold_ids:
+        for hold_id, _, taken in aimed.shares:
+            room[hold_id] = room.get(hold_id, 0) - taken
+            aimed.foreseen += taken
+        if aimed.shares:
+            hold_id, target, taken = aimed.shares[-1]
+            aimed.shares[-1] = (hold_id, target, taken + rest)
+    aimed.shares = [share for share in aimed.shares if share[2]]
+    return aimed
+
+
+def _sources(line: Line, offset: Offset, room: Mapping[str, int]) -> list[tuple[str, int | None]]:
+    """(hold id, what it has) pairs in order; the last good one is asked for the rest.
+
+    An empty hold id stands for the shared pool, of which nobody knows beforehand what it has.
+    """
+    if offset.holds:
+        return [(one.hold_id, one.quantity) for one in offset.holds]
+    ids = line.reservation.hold_ids
+    return [(hold_id, room.get(hold_id, 0)) for hold_id in dict.fromkeys(ids)] if ids else [("", None)]
+
+
+def _target(  # noqa: PLR0913 - what an offset is made of
+    rules: Rules,
+    line: Line,
+    of: Subject,
+    node: Position,
+    hold_id: str,
+    parameters: Parameters,
+    holds: Mapping[str, HoldFacts],
+) -> Target | Mismatch:
+    if hold_id:
+        return targets.by_hold(rules, of, node, hold_id, holds.get(hold_id))
+    if line.reservation.reservation_id:
+        return targets.by_reservation(rules, of, node, line.reservation.reservation_id)
+    return targets.by_node(rules, parameters.reserved_measure)
+
+
+def _command(  # noqa: PLR0913 - what an offset is made of
+    line: Line, offset: Offset, of: Subject, node: Position, number: int, share: tuple[str, Target, int]
+) -> OffsetCommand:
+    _, target, quantity = share
+    return OffsetCommand(
+        id=f"{line.line_id}#o{offset.number}.{offset.attempts}.{number}",
+        fingerprint=digest("erp-offset", line.line_id, target, quantity, node.key),
+        caller=line.changed_by or CALLER,
+        product=of.key,
+        organization_shown=of.organization,
+        product_shown=of.product,
+        position=node,
+        measure=target.measure,
+        quantity=quantity,
+        hold=target.hold,
+        reservation_id=line.reservation.reservation_id,
+        reason=f"{line.line_id}: {'cancelled' if offset.release else 'offset'}"[:200],
+    )
 
 
 def _located(failure: Failure, node: str) -> Failure:
     """The failure with both nodes shown."""
-    if not node or failure.code != Reason.RESERVATION_MISMATCH or failure.reserved_node:
+    if not node or failure.hold_id or failure.code != Reason.RESERVATION_MISMATCH or failure.reserved_node:
         return failure
     message = f"Reserved at {node!r}, moved at {failure.line_node!r}: nothing is offset."
     return Failure(failure.code, message, failure.line_node, node)
-
-
-def _shares(line: Line, offset: Offset, room: dict[str, int]) -> list[tuple[str, int]]:
-    """(hold id, quantity) pairs: each hold gives what it has, the last one is asked for the rest.
-
-    An empty hold id stands for the shared pool.
-    """
-    rest = offset.quantity - offset.consumed
-    if offset.holds:
-        own = []
-        for one in offset.holds:
-            own.append((one.hold_id, min(rest, one.quantity)))
-            rest -= own[-1][1]
-        return own
-    ids = line.reservation.hold_ids
-    if not ids:
-        return [("", rest)]
-    shares = []
-    for hold_id in ids:
-        taken = min(rest, room.get(hold_id, 0))
-        room[hold_id] = room.get(hold_id, 0) - taken
-        rest -= taken
-        shares.append((hold_id, taken))
-    last, taken = shares[-1]
-    return [*shares[:-1], (last, taken + rest)]
 
 
 def hold_ids(line: Line) -> list[str]:

@@ -44,6 +44,8 @@ class Source(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
     """Last missing number; the first one is `next`. None: no gap is known."""
     gap_at: int | None = None
     refused: list[RefusedMessage] = []
+    forgotten: int = 0
+    """Refused messages that it does not remember any more."""
     recent: list[int] = []
     """Fingerprints of the messages before `next`, the latest last."""
 
@@ -72,8 +74,10 @@ class Source(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
         return self.recent[place] if place >= 0 else None
 
     def refuse(self, refused: RefusedMessage) -> None:
-        """Remember a refusal."""
-        self.refused = [*self.refused, refused][-REFUSED_MAX:]
+        """Remember a refusal; the oldest beyond the bound are counted only."""
+        refusals = [*self.refused, refused]
+        self.forgotten += max(0, len(refusals) - REFUSED_MAX)
+        self.refused = refusals[-REFUSED_MAX:]
 
     def refusal(self, sequence: int) -> RefusedMessage | None:
         """What was said to an earlier message, when it was refused."""

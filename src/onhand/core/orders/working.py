@@ -54,7 +54,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     rates: RateTable
     default_currency: str
     erp: Parameters = Parameters()
-    """Of the ERP side: who moves the physical quantity of a warehouse that does not say so itself."""
+    """Of the ERP side, with the word of each warehouse in them (`owners.owned`)."""
     caller: str
     user_id: str = ""
     step: str = ""
@@ -66,13 +66,9 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     def owns_physical(self, address: Address) -> bool:
         """Whether the workflow changes the physical quantity of the warehouse; otherwise the ERP does (decisions 20).
 
-        The warehouse's own word counts first, then the ERP's parameters, which its synchronisation goes by.
+        The location decides, as it does for the ERP's lines: see `owners`.
         """
-        if address.warehouse.owner:
-            return folded(address.warehouse.owner) != ERP
-        location = dict(address.record.dimensions).get("locationid", "")
-        named = {self.erp.owner(location), folded(self.workflows.inventory.default_physical_owner)}
-        return ERP not in named
+        return self.erp.owner(dict(address.record.dimensions).get("locationid", "")) != ERP
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):

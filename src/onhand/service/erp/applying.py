@@ -12,14 +12,14 @@ from onhand.core.concluding import Concluded
 from onhand.core.erp import intake, lines, posting, snapshots, targets
 from onhand.core.erp.asking import Setting
 from onhand.core.erp.lines import Line
-from onhand.core.erp.posting import CALLER, Plan, Scope
+from onhand.core.erp.posting import CALLER, Aim, Plan, Scope
 from onhand.core.erp.snapshots import Cells, Snapshot
 from onhand.core.erp.targets import HoldFacts
 from onhand.core.fingerprints import digest
 from onhand.core.keys import Dimensions, Position, encode
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected, Replayed
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow, ProductStock
+from onhand.rows import DocumentRow, ProductStock
 
 AGAIN: Final = Rejected(
     Reason.STALE_DOCUMENT, "The ERP's figures of the product changed meanwhile; send the snapshot again."
@@ -46,10 +46,10 @@ class Applying(msgspec.Struct, kw_only=True):
     told: dict[str, Line]
     setting: Setting
     facts: dict[str, HoldFacts]
-    left_out: dict[tuple[str, int], Rejected]
+    left_out: dict[tuple[str, Aim], Rejected]
     written: list[Line] = msgspec.field(default_factory=list)
-    offsets: dict[int, tuple[str, int]] = msgspec.field(default_factory=dict)
-    """Place among the commands -> (line, number of the offset)."""
+    offsets: dict[int, tuple[str, Aim]] = msgspec.field(default_factory=dict)
+    """Place among the commands -> (line, what it offsets)."""
 
     def __call__(self, rules: Rules) -> Group | Rejected:
         """The group under these rules."""
@@ -72,7 +72,7 @@ class Applying(msgspec.Struct, kw_only=True):
             if isinstance(plan, Rejected):
                 return plan
             plans.append((line_id, plan, len(commands), scope))
-            self.offsets |= {len(commands) + place: (line_id, number) for place, number in plan.offsets}
+            self.offsets |= {len(commands) + place: (line_id, aim) for place, aim in plan.offsets}
             commands += plan.commands
         places = {position.place for position in positions.values()}
         before = self._totals(rules, places)
@@ -107,7 +107,7 @@ class Applying(msgspec.Struct, kw_only=True):
         ]
         return tuple(changes), tuple(waiting)
 
-    def leave_out(self, outcome: GroupOutcome, left_out: dict[tuple[str, int], Rejected]) -> bool:
+    def leave_out(self, outcome: GroupOutcome, left_out: dict[tuple[str, Aim], Rejected]) -> bool:
         """Leave out the offset that the engine refused; False when it was something else."""
         for place, one in enumerate(outcome.outcomes):
             if (
@@ -123,7 +123,7 @@ class Applying(msgspec.Struct, kw_only=True):
         return any(one.line_id == line_id for one in self.snapshot.messages)
 
     def _plan(self, rules: Rules, line: Line, scope: Scope) -> Plan | Rejected:
-        mine = {number: why for (line_id, number), why in self.left_out.items() if line_id == line.line_id}
+        mine = {aim: why for (line_id, aim), why in self.left_out.items() if line_id == line.line_id}
         return posting.plan(rules, line, self.setting.parameters, self.facts, mine, scope=scope)
 
     def _cells(self, rules: Rules) -> tuple[dict[str, Position], Cells] | Rejected:

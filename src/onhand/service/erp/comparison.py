@@ -23,7 +23,8 @@ from onhand.core.erp.comparing import Finding, Sides, Spot, Trace, compare
 from onhand.core.keys import Dimensions, ProductKey, decode
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import Clock, DocumentRow, Documents, ProductStock, Reader, StockFilter
+from onhand.ports import Clock, Documents, Reader
+from onhand.rows import DocumentRow, ProductStock, StockFilter
 from onhand.service.batcher import Batcher
 
 PAGE: Final = 200

@@ -23,7 +23,8 @@ from onhand.core.erp.figure_records import FigureRecord, source_of
 from onhand.core.fingerprints import digest
 from onhand.core.outcomes import Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import Clock, Documents, Page, Reader
+from onhand.ports import Clock, Documents, Reader
+from onhand.rows import Page
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.erp.comparison import LEASE_US, Comparison

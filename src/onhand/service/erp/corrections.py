@@ -23,7 +23,8 @@ from onhand.core.fingerprints import digest
 from onhand.core.keys import Position, ProductKey, decode, encode
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import Clock, DocumentRow, Documents, Reader, RecentMovement, StockFilter
+from onhand.ports import Clock, Documents, Reader
+from onhand.rows import DocumentRow, RecentMovement, StockFilter
 from onhand.service.batcher import Batcher
 from onhand.service.erp.comparison import EPOCH, LEASE_US, TRACES_MAX
 

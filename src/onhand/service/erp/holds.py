@@ -12,7 +12,8 @@ from onhand.core.dimensions import fold
 from onhand.core.erp.targets import HoldFacts
 from onhand.core.keys import reservation_id
 from onhand.core.rules import Rules
-from onhand.ports import Clock, Reader, StockFilter
+from onhand.ports import Clock, Reader
+from onhand.rows import StockFilter
 
 
 class Holds:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 import msgspec
 
@@ -16,11 +15,10 @@ from onhand.core.erp.lines import Line
 from onhand.core.erp.sources import Source
 from onhand.core.outcomes import GroupOutcome, Outcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow, Documents, Page
+from onhand.ports import Documents
+from onhand.rows import DocumentRow, Page
 from onhand.service.batcher import Batcher
 from onhand.service.erp.parameters import ErpParameters
-
-RETRIABLE: Final = ("failed", "partial")
 
 Change = Callable[[Line, Setting], Line | Rejected]
 """Changes a fresh copy of a line; pure."""
@@ -123,12 +121,12 @@ class ErpLines:
             chosen = [
                 one
                 for one in line.offsets
-                if one.state in RETRIABLE and (number is None or one.number == number)
+                if one.state in lines.FAILED and (number is None or one.number == number)
             ]
             if not chosen and not (number is None and line.refused):
                 return _nothing(line, number)
             for one in chosen:
-                one.state, one.dimensions = "pending", line.where(one)
+                one.state, one.dimensions, one.refused = "pending", line.where(one), []
             line.refused = ""
             return line
 
@@ -139,15 +137,21 @@ class ErpLines:
 
         def drop(line: Line, _setting: Setting) -> Line | Rejected:
             one = line.offset(number)
-            if one is None or one.state not in RETRIABLE:
+            if one is None or one.state not in lines.FAILED:
                 return _nothing(line, number)
             one.state, one.message = "dismissed", reason or one.message
             return line
 
         return await self.change(rules, line_id, drop)
 
-    async def change(self, rules: Rules, line_id: str, change: Change) -> Line | Rejected:
-        """Change one line's document by itself."""
+    async def change(
+        self, rules: Rules, line_id: str, change: Change, at: int | None = None
+    ) -> Line | Rejected:
+        """Change one line's document by itself.
+
+        `at`: only if it still has this version, because what is written was concluded from it; otherwise the answer is
+        a stale document.
+        """
         setting = await self._parameters.setting(rules)
         key = lines.key(rules.environment, line_id)
         answer: Line | Rejected = unknown(line_id)
@@ -163,12 +167,14 @@ class ErpLines:
             if isinstance(answer, Rejected):
                 return answer
             answer.due_at = intake.due(answer, now)
-            return (_write(key, document.version, answer),)
+            return (_write(key, document.version if at is None else at, answer),)
 
         outcome = await self._batcher.submit(
             rules, lambda _: Group(commands=(), documents=(key,), finish=finish)
         )
-        return outcome if isinstance(outcome, Rejected) else answer
+        if isinstance(outcome, GroupOutcome) and outcome.accepted:
+            return answer
+        return refusal_of(outcome)
 
 
 def _write(key: DocumentKey, version: int, line: Line) -> DocumentWrite:

@@ -15,10 +15,13 @@ from onhand.core.configuration_document import Problem
 from onhand.core.erp.asking import Setting
 from onhand.core.erp.linting import problems
 from onhand.core.erp.parameters import Parameters
+from onhand.core.orders.owners import owned
 from onhand.core.outcomes import GroupOutcome, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow, Documents
+from onhand.ports import Documents
+from onhand.rows import DocumentRow
 from onhand.service.batcher import Batcher
+from onhand.service.workflow.configurations import Configurations
 
 KIND: Final = "erp-parameters"
 ENVIRONMENTS_MAX: Final = 1_000
@@ -48,12 +51,16 @@ class Unfit(msgspec.Struct, frozen=True):
 
 
 class ErpParameters:
-    """Parameters by environment; each process uses what it read for at most `refresh_seconds`."""
+    """Parameters by environment; each process uses what it read for at most `refresh_seconds`.
+
+    Who owns a warehouse's physical quantity is said by the warehouse itself, where the order workflow has one.
+    """
 
     def __init__(
         self,
         documents: Documents,
         batcher: Batcher,
+        configurations: Configurations,
         *,
         refresh_seconds: float = 1.0,
         monotonic: Callable[[], float] = time.monotonic,
@@ -62,14 +69,25 @@ class ErpParameters:
         self._batcher = batcher
         self._refresh_seconds = refresh_seconds
         self._monotonic = monotonic
-        self._known: dict[int, tuple[float, Parameters]] = {}
+        self._configurations = configurations
+        self._stored: dict[int, tuple[float, Parameters]] = {}
+        self._in_force: dict[int, tuple[float, Parameters]] = {}
 
     async def of(self, rules: Rules) -> Parameters:
-        """What is in force."""
-        known = self._known.get(rules.environment)
+        """What is in force, with the owner that each warehouse names (`owners.owned`)."""
+        known = self._in_force.get(rules.environment)
         if known is not None and self._monotonic() - known[0] < self._refresh_seconds:
             return known[1]
-        return (await self.read(rules)).parameters
+        made = owned(await self.stored(rules), await self._configurations.workflows(rules))
+        self._keep(self._in_force, rules, made)
+        return made
+
+    async def stored(self, rules: Rules) -> Parameters:
+        """What was saved, without what warehouses say of themselves."""
+        known = self._stored.get(rules.environment)
+        if known is not None and self._monotonic() - known[0] < self._refresh_seconds:
+            return known[1]
+        return (await self._read(rules))[0]
 
     async def setting(self, rules: Rules) -> Setting:
         """What messages are decided under; the time is that of their group."""
@@ -79,14 +97,22 @@ class ErpParameters:
 
     async def read(self, rules: Rules) -> Saved:
         """What is stored, and what the lint says about it."""
+        parameters, version = await self._read(rules)
+        return Saved(parameters, version, tuple(await self.problems(rules, parameters)))
+
+    async def problems(self, rules: Rules, parameters: Parameters) -> list[Problem]:
+        """What the lint says about parameters in this environment."""
+        return problems(parameters, rules, await self._configurations.workflows(rules))
+
+    async def _read(self, rules: Rules) -> tuple[Parameters, int]:
         row = await self._documents.document(_key(rules))
         parameters = Parameters() if row is None else _decoder.decode(row.body)
-        self._keep(rules, parameters)
-        return Saved(parameters, 0 if row is None else row.version, tuple(problems(parameters, rules)))
+        self._keep(self._stored, rules, parameters)
+        return parameters, 0 if row is None else row.version
 
     async def save(self, rules: Rules, parameters: Parameters, expected: int | None) -> Saved | Unfit:
         """Replace the parameters. `expected` None: whatever version is stored."""
-        found = tuple(problems(parameters, rules))
+        found = tuple(await self.problems(rules, parameters))
         if any(one.severity == "error" for one in found):
             return Unfit(found)
         key, body = _key(rules), _encode(parameters)
@@ -103,7 +129,8 @@ class ErpParameters:
         )
         if isinstance(outcome, Rejected) or not (isinstance(outcome, GroupOutcome) and outcome.accepted):
             return Unfit(stale=True)
-        self._keep(rules, parameters)
+        self._keep(self._stored, rules, parameters)
+        self._in_force.pop(rules.environment, None)
         return Saved(parameters, (stored or 0) + 1, found)
 
     async def woken(self, rules: Rules, row: DocumentRow) -> None:
@@ -113,10 +140,10 @@ class ErpParameters:
             rules, lambda _: Group(commands=(), documents=(row.key,), finish=lambda _: (write,))
         )
 
-    def _keep(self, rules: Rules, parameters: Parameters) -> None:
-        if len(self._known) >= ENVIRONMENTS_MAX:
-            self._known.clear()
-        self._known[rules.environment] = (self._monotonic(), parameters)
+    def _keep(self, known: dict[int, tuple[float, Parameters]], rules: Rules, parameters: Parameters) -> None:
+        if len(known) >= ENVIRONMENTS_MAX:
+            known.clear()
+        known[rules.environment] = (self._monotonic(), parameters)
 
 
 def _key(rules: Rules) -> DocumentKey:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from onhand.core.erp.asking import Said
 from onhand.core.erp.intake import Asked, Taken
 from onhand.core.rules import Rules
-from onhand.ports import Clock, Documents, Reader
+from onhand.ports import Clock, Documents, Probe, Reader
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.erp.consistency import Consistency
@@ -18,6 +18,7 @@ from onhand.service.erp.parameters import ErpParameters
 from onhand.service.erp.snapshots import Snapshots
 from onhand.service.erp.soft import SoftReservations
 from onhand.service.erp.sync import ErpSync
+from onhand.service.workflow.configurations import Configurations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,15 +54,26 @@ def erp_side(  # noqa: PLR0913 - its collaborators
     environments: Environments,
     clock: Clock,
     *,
+    probe: Probe,
     refresh_seconds: float = 1.0,
 ) -> ErpSide:
     """The services over these parts. Parameters are at most `refresh_seconds` old."""
-    parameters = ErpParameters(documents, batcher, refresh_seconds=refresh_seconds)
+    parameters = ErpParameters(
+        documents, batcher, Configurations(documents, batcher), refresh_seconds=refresh_seconds
+    )
     lines = ErpLines(documents, batcher, parameters)
     holds = Holds(reader, clock)
     soft = SoftReservations(documents, batcher, parameters=parameters, lines=lines, holds=holds)
     sync = ErpSync(
-        documents, batcher, environments, clock, parameters=parameters, lines=lines, holds=holds, soft=soft
+        documents,
+        batcher,
+        environments,
+        clock,
+        probe=probe,
+        parameters=parameters,
+        lines=lines,
+        holds=holds,
+        soft=soft,
     )
     snapshots = Snapshots(documents, reader, batcher, clock, parameters=parameters, holds=holds)
     return ErpSide(

@@ -20,11 +20,13 @@ from onhand.core.erp.asking import LineAsked, Said, Setting, Spoiled
 from onhand.core.erp.intake import Asked
 from onhand.core.erp.lines import Line
 from onhand.core.erp.moving import change_line, move, open_line
+from onhand.core.erp.posting import Aim
 from onhand.core.erp.snapshots import Snapshot
 from onhand.core.keys import ProductKey
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import Clock, DocumentRow, Documents, ProductStock, Reader, StockFilter
+from onhand.ports import Clock, Documents, Reader
+from onhand.rows import DocumentRow, ProductStock, StockFilter
 from onhand.service.batcher import Batcher
 from onhand.service.erp.applying import AGAIN, REPEATED, Applying, Difference
 from onhand.service.erp.holds import Holds
@@ -91,7 +93,7 @@ class Snapshots:
     async def one(self, rules: Rules, snapshot: Snapshot) -> Applied:
         """Apply the part of one product."""
         about = Applied(organization=snapshot.organization, product=snapshot.product)
-        left_out: dict[tuple[str, int], Rejected] = {}
+        left_out: dict[tuple[str, Aim], Rejected] = {}
         refusal = AGAIN
         for _ in range(ATTEMPTS):
             made = await self._make(rules, snapshot, left_out)
@@ -151,7 +153,7 @@ class Snapshots:
         return [found[key] for key in wanted if key in found], keys[-1] if len(keys) == limit else None
 
     async def _make(
-        self, rules: Rules, snapshot: Snapshot, left_out: dict[tuple[str, int], Rejected]
+        self, rules: Rules, snapshot: Snapshot, left_out: dict[tuple[str, Aim], Rejected]
     ) -> Applying | Rejected:
         of = targets.subject(rules, snapshot.organization, snapshot.product)
         if isinstance(of, Rejected):

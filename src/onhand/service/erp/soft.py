@@ -24,7 +24,8 @@ from onhand.core.erp.targets import HoldFacts
 from onhand.core.fingerprints import digest
 from onhand.core.outcomes import Accepted, GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow, Documents
+from onhand.ports import Documents
+from onhand.rows import DocumentRow
 from onhand.service.batcher import Batcher
 from onhand.service.erp.holds import Holds
 from onhand.service.erp.lines import ErpLines, LineFilter, refusal_of, unknown
@@ -153,11 +154,13 @@ class SoftReservations:
         if isinstance(outcome, GroupOutcome) and outcome.accepted:
             return None
         why = refusal_of(outcome)
-        if why.reason is not Reason.STALE_DOCUMENT:
-            await self._note_refusal(rules, row, step, why)
-        return why
+        if why.reason is Reason.STALE_DOCUMENT:
+            return why
+        return await self._note_refusal(rules, row, step, why)
 
-    async def _note_refusal(self, rules: Rules, row: DocumentRow, step: _Step, why: Rejected) -> None:
+    async def _note_refusal(self, rules: Rules, row: DocumentRow, step: _Step, why: Rejected) -> Rejected:
+        """What to answer: the refusal, or that the line it was about is no longer so and has to be judged again."""
+
         def note(line: Line, _setting: Setting) -> Line:
             if step.revert:
                 line.soft.reverting = 0 if step.requested else line.soft.reverting
@@ -167,7 +170,8 @@ class SoftReservations:
                 soft.refused(line, quantity, why, requested=step.requested)
             return line
 
-        await self._lines.change(rules, row.key.id, note)
+        noted = await self._lines.change(rules, row.key.id, note, at=row.version)
+        return noted if isinstance(noted, Rejected) else why
 
 
 class _Taking:

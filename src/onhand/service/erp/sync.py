@@ -4,7 +4,8 @@ Theory of operation. A line that waits has a time at which it is due. A run take
 the reservations that they name, and submits one group a line: its changes, its offsets and its document. The group is
 refused when the document changed meanwhile, and the line is read and tried again, so nothing is posted twice and nothing is
 lost; the batcher puts many groups into one commit, where a record that several lines touch is written once. What a run
-does not finish stays due. A line that the rules refuse (a measure out of range, a site that is missing) is put on the
+does not finish stays due, and the run goes on behind it: a line that meets a fault each time, of an environment
+that is gone perhaps, keeps no other one waiting. A line that the rules refuse (a measure out of range, a site that is missing) is put on the
 failed list with the reason and does not hold the others up.
 
 While an environment's synchronisation is switched off its lines wait without a time; switching it on wakes them.
@@ -13,31 +14,32 @@ While an environment's synchronisation is switched off its lines wait without a 
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
 import structlog
 
-from onhand.core.commands import DocumentWrite, Group
-from onhand.core.concluding import Concluded
-from onhand.core.erp import intake, lines, posting
+from onhand.core.erp import lines, posting
 from onhand.core.erp.asking import Setting
 from onhand.core.erp.lines import Line
 from onhand.core.erp.parameters import Parameters
-from onhand.core.erp.posting import Plan
 from onhand.core.erp.targets import HoldFacts
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import Clock, DocumentRow, Documents
+from onhand.ports import Clock, Documents, Probe
+from onhand.rows import DocumentRow
 from onhand.service.batcher import Batcher
 from onhand.service.environments import Environments
 from onhand.service.erp import parameters as parameters_of
 from onhand.service.erp.holds import Holds
+from onhand.service.erp.line_posting import LinePosting
 from onhand.service.erp.lines import ErpLines, refusal_of
 from onhand.service.erp.parameters import ErpParameters
 from onhand.service.erp.soft import SoftReservations
-from onhand.service.faults import Fault, UnknownEnvironment
+from onhand.service.faults import Fault
 
 PAGE: Final = 1_000
 """Due lines that are read at a time."""
@@ -49,7 +51,7 @@ log = structlog.get_logger("onhand.erp")
 
 
 class Report(msgspec.Struct):
-    """What a run did."""
+    """What a run did, over all environments or in one."""
 
     posted: int = 0
     """Lines."""
@@ -59,6 +61,17 @@ class Report(msgspec.Struct):
     """Lines that a fault left waiting."""
     parked: int = 0
     """Lines of environments whose synchronisation is switched off."""
+    offsets: Counter[str] = msgspec.field(default_factory=Counter)
+    """State -> offsets that ended in it."""
+    failures: Counter[str] = msgspec.field(default_factory=Counter)
+    """Reason -> offsets and lines that were put on the failed list."""
+    oldest_at: int | None = None
+    """When the oldest message came that waited in a line which was taken up."""
+
+    @property
+    def lines(self) -> int:
+        """All that were taken up."""
+        return self.posted + self.failed + self.faults + self.parked
 
     def add(self, other: Report) -> None:
         """Sum up."""
@@ -66,6 +79,14 @@ class Report(msgspec.Struct):
         self.failed += other.failed
         self.faults += other.faults
         self.parked += other.parked
+        self.offsets.update(other.offsets)
+        self.failures.update(other.failures)
+        self.waited_since(other.oldest_at)
+
+    def waited_since(self, at: int | None) -> None:
+        """Note a message that waited."""
+        if at is not None:
+            self.oldest_at = at if self.oldest_at is None else min(self.oldest_at, at)
 
 
 class ErpSync:
@@ -78,36 +99,45 @@ class ErpSync:
         environments: Environments,
         clock: Clock,
         *,
+        probe: Probe,
         parameters: ErpParameters,
         lines: ErpLines,
         holds: Holds,
         soft: SoftReservations,
         lines_max: int = 100_000,
     ) -> None:
-        """Bound: a run takes `lines_max` lines; what is left comes with the next."""
+        """Bound: a run takes `lines_max` lines; the next one goes on behind them."""
         self._documents = documents
         self._batcher = batcher
         self._environments = environments
         self._clock = clock
+        self._probe = probe
         self._parameters = parameters
         self._lines = lines
         self._holds = holds
         self._soft = soft
         self._lines_max = lines_max
+        self._reached: DocumentRow | None = None
+        """Last line of a run that met its bound."""
 
     async def run(self) -> Report:
         """Post what is due, of all environments. The schedule calls it."""
-        await self._wake_due()
+        began, now = time.perf_counter(), self._clock.now_us()
         total = Report()
-        while total.posted + total.failed < self._lines_max:
-            rows = await self._documents.due(lines.KIND, self._clock.now_us(), PAGE)
-            report = Report()
-            for environment in {row.key.environment for row in rows}:
+        await self._wake_due()
+        after = self._reached
+        while total.lines < self._lines_max:
+            rows = await self._documents.due(lines.KIND, now, PAGE, after)
+            for environment in dict.fromkeys(row.key.environment for row in rows):
                 mine = [row for row in rows if row.key.environment == environment]
-                report.add(await self._of_environment(environment, mine))
-            total.add(report)
-            if len(rows) < PAGE or report.faults:
+                total.add(await self._of_environment(environment, mine))
+            after = rows[-1] if len(rows) == PAGE else None
+            if after is None:
                 break
+        self._reached = after
+        self._tell(total)
+        waited = 0.0 if total.oldest_at is None else max(0, now - total.oldest_at) / 1_000_000
+        self._probe.erp_run(time.perf_counter() - began, waited)
         if total.faults:
             log.warning("erp_sync_incomplete", lines=total.faults)
         return total
@@ -124,14 +154,34 @@ class ErpSync:
             after = page.next
             if after is None:
                 break
+        self._tell(total)
         return total
+
+    def _tell(self, report: Report) -> None:
+        """Count what was done."""
+        taken = {
+            "posted": report.posted,
+            "failed": report.failed,
+            "waiting": report.faults,
+            "parked": report.parked,
+        }
+        self._probe.erp_lines(taken, report.offsets, report.failures)
 
     async def _wake_due(self) -> None:
         """Wake the lines of environments whose parameters were saved with the synchronisation switched on."""
-        for row in await self._documents.due(parameters_of.KIND, self._clock.now_us(), PAGE):
-            rules = await self._environments.numbered(row.key.environment)
-            await self.wake(rules)
-            await self._parameters.woken(rules, row)
+        now, after = self._clock.now_us(), None
+        while True:
+            rows = await self._documents.due(parameters_of.KIND, now, PAGE, after)
+            for row in rows:
+                try:
+                    rules = await self._environments.numbered(row.key.environment)
+                    await self.wake(rules)
+                    await self._parameters.woken(rules, row)
+                except Fault as fault:
+                    log.warning("erp_lines_sleep", environment=row.key.environment, fault=str(fault))
+            if len(rows) < PAGE:
+                return
+            after = rows[-1]
 
     async def wake(self, rules: Rules) -> int:
         """Make everything that waits in an environment due, after its synchronisation was switched on."""
@@ -151,17 +201,20 @@ class ErpSync:
     async def post_lines(self, rules: Rules, line_ids: Sequence[str]) -> Report:
         """Post these lines now (direct mode)."""
         rows = await self._lines.rows(rules, line_ids)
-        return await self.post(rules, [row for row in rows if "waits=yes" in row.labels])
+        report = await self.post(rules, [row for row in rows if "waits=yes" in row.labels])
+        self._tell(report)
+        return report
 
     async def _of_environment(self, environment: int, rows: Sequence[DocumentRow]) -> Report:
         try:
             rules = await self._environments.numbered(environment)
-        except UnknownEnvironment:
-            return Report(faults=len(rows))
-        parameters = await self._parameters.of(rules)
-        if parameters.sync_enabled:
-            return await self.post(rules, rows)
-        await asyncio.gather(*(self._lines.change(rules, row.key.id, _as_it_is) for row in rows))
+            parameters = await self._parameters.of(rules)
+            if parameters.sync_enabled:
+                return await self.post(rules, rows)
+            await asyncio.gather(*(self._lines.change(rules, row.key.id, _as_it_is) for row in rows))
+        except Fault as fault:
+            log.warning("erp_environment_waits", environment=environment, fault=str(fault))
+            return Report(faults=len(rows), oldest_at=rows[0].due_at)
         return Report(parked=len(rows))
 
     async def post(self, rules: Rules, rows: Sequence[DocumentRow]) -> Report:
@@ -170,6 +223,8 @@ class ErpSync:
         report = Report()
         for start in range(0, len(rows), parameters.batch_size):
             batch = [(row, lines.decode(row.body)) for row in rows[start : start + parameters.batch_size]]
+            for _, line in batch:
+                report.waited_since(min((event.at for event in line.pending), default=None))
             wanted = {one for _, line in batch for one in posting.hold_ids(line)}
             facts = await self._holds.facts(rules.environment, wanted)
             for done in await asyncio.gather(
@@ -181,21 +236,24 @@ class ErpSync:
     async def _post_line(
         self, rules: Rules, parameters: Parameters, row: DocumentRow, facts: Mapping[str, HoldFacts]
     ) -> Report:
+        report = Report()
         try:
             for _ in range(ATTEMPTS):
                 worked = await self._soft.work(rules, row)
                 if worked is None or "waits=yes" not in worked.labels:
-                    return Report(posted=1)
+                    report.posted = 1
+                    return report
                 row = worked
-                one = _Posting(row, parameters, facts)
+                one = LinePosting(row, parameters, facts)
                 if one.lost(rules):
                     one.found(await self._holds.node_of(rules, *one.reservation))
-                state = await self._submit(rules, one)
+                state = await self._submit(rules, one, report)
                 if state is not None and state != "pending":
-                    return Report(failed=1) if state == "failed" else Report(posted=1)
+                    report.failed, report.posted = (1, 0) if state == "failed" else (0, 1)
+                    return report
                 read = await self._documents.document(row.key)
                 if read is None or "waits=yes" not in read.labels:
-                    return Report()
+                    return report
                 row = read
                 facts = {
                     **facts,
@@ -203,101 +261,37 @@ class ErpSync:
                 }
         except Fault as fault:
             log.debug("erp_line_waits", line=row.key.id, fault=str(fault))
-        return Report(faults=1)
+        report.faults = 1
+        return report
 
-    async def _submit(self, rules: Rules, one: _Posting) -> str | None:
+    async def _submit(self, rules: Rules, one: LinePosting, report: Report) -> str | None:
         """State of the line afterwards; None: its document changed meanwhile, read it again."""
         for _ in range(ATTEMPTS):
             outcome = await self._batcher.submit(rules, one)
             if isinstance(outcome, GroupOutcome) and outcome.accepted:
+                report.offsets.update(one.offsets)
+                report.failures.update(one.failures)
                 return one.state
             refusal = refusal_of(outcome)
             if refusal.reason is Reason.STALE_DOCUMENT:
                 return None
             if isinstance(outcome, GroupOutcome) and one.leave_out(outcome):
                 continue
-            return await self._refuse(rules, one.row, refusal)
+            if await self._refuse(rules, one.row, refusal):
+                report.failures[refusal.reason] += 1
+                return "failed"
+            return None
         return None
 
-    async def _refuse(self, rules: Rules, row: DocumentRow, why: Rejected) -> str:
+    async def _refuse(self, rules: Rules, row: DocumentRow, why: Rejected) -> bool:
+        """Put the line that was refused on the failed list; False: it is another one by now, and is judged again."""
+
         def note(line: Line, _setting: Setting) -> Line:
             line.refused = f"{why.reason}: {why.message}"
             return line
 
-        await self._lines.change(rules, row.key.id, note)
-        return "failed"
-
-
-class _Posting:
-    """Builds the group of one line, again whenever the rules change, and notes the state that it leaves."""
-
-    def __init__(self, row: DocumentRow, parameters: Parameters, facts: Mapping[str, HoldFacts]) -> None:
-        self.row = row
-        self.state = ""
-        self._parameters = parameters
-        self._facts = facts
-        self._nodes: dict[str, str] = {}
-        self._left_out: dict[int, Rejected] = {}
-        self._plan: Plan | None = None
-        self._built: tuple[Rules, Group | Rejected] | None = None
-        self._line = lines.decode(row.body)
-
-    def __call__(self, rules: Rules) -> Group | Rejected:
-        """The group under these rules; built once for the same ones."""
-        if self._built is None or self._built[0] is not rules:
-            self._built = (rules, self._build(rules))
-        return self._built[1]
-
-    def _build(self, rules: Rules) -> Group | Rejected:
-        made = posting.plan(rules, self._line, self._parameters, self._facts, self._left_out, self._nodes)
-        if isinstance(made, Rejected):
-            return made
-        self._plan = made
-        return Group(
-            commands=tuple(made.commands),
-            documents=(self.row.key,),
-            finish=lambda concluded: self._finish(made, concluded),
-        )
-
-    @property
-    def reservation(self) -> tuple[str, str, str]:
-        """(organization, product, reservation id) that the line names."""
-        return self._line.organization, self._line.product, self._line.reservation.reservation_id
-
-    def lost(self, rules: Rules) -> bool:
-        """Whether the line names a reservation id that is not that of the node where it stands."""
-        self(rules)
-        if self._plan is None or not self._line.reservation.reservation_id:
-            return False
-        return any(
-            one.code == Reason.RESERVATION_MISMATCH and not one.reserved_node
-            for one in self._plan.failures.values()
-        )
-
-    def found(self, node: str) -> None:
-        """Where the reservation is, so that both nodes are shown."""
-        self._nodes, self._built = {self._line.reservation.reservation_id: node}, None
-
-    def _finish(self, made: Plan, concluded: Concluded) -> Sequence[DocumentWrite]:
-        line = posting.conclude(lines.decode(self.row.body), made, concluded.outcomes, concluded.now)
-        line.due_at = concluded.now if line.waits else None
-        self.state = line.state
-        return (intake.write(self.row.key, self.row.version, line),)
-
-    def leave_out(self, outcome: GroupOutcome) -> bool:
-        """Leave out the offset that the engine refused; False when it was something else."""
-        if self._plan is None:
-            return False
-        numbers = dict(self._plan.offsets)
-        for place, one in enumerate(outcome.outcomes):
-            if (
-                isinstance(one, Rejected)
-                and one.reason is not Reason.GROUP_MEMBER_REFUSED
-                and place in numbers
-            ):
-                self._left_out[numbers[place]], self._built = one, None
-                return True
-        return False
+        noted = await self._lines.change(rules, row.key.id, note, at=row.version)
+        return not isinstance(noted, Rejected)
 
 
 def _as_it_is(line: Line, _setting: Setting) -> Line:

@@ -20,7 +20,8 @@ from onhand.core.orders.moves import ZERO, Adopt, Move
 from onhand.core.orders.numbers import unscaled
 from onhand.core.orders.working import Surroundings
 from onhand.core.outcomes import Rejected
-from onhand.ports import Clock, HoldFilter, HoldRow, Reader
+from onhand.ports import Clock, Reader
+from onhand.rows import HoldFilter, HoldRow
 
 HOLDS_MAX: Final = 1_000
 """Holds of one product that are looked at for one reservation id."""

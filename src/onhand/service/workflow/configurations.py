@@ -35,7 +35,8 @@ from onhand.core.orders.entities import Entity, stored_decoder, to_stored
 from onhand.core.orders.refusals import Code, Refused
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
 from onhand.core.rules import Rules
-from onhand.ports import DocumentRow, Documents
+from onhand.ports import Documents
+from onhand.rows import DocumentRow
 from onhand.service.batcher import Batcher
 from onhand.service.faults import Conflict
 

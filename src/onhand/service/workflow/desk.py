@@ -62,7 +62,8 @@ def open_desk(  # noqa: PLR0913 - the parts of the house that orders stand on
 ) -> OrderDesk:
     """The services of orders over these parts. Nothing runs yet; `background.stop` ends what was started."""
     configurations = Configurations(documents, batcher)
-    around = Gathering(documents, environments, configurations, exchange, ErpParameters(documents, batcher))
+    parameters = ErpParameters(documents, batcher, configurations)
+    around = Gathering(documents, environments, configurations, exchange, parameters)
     saving = Saving(documents, batcher, environments, clock, around)
     stocks = Stocks(reader, clock)
     carrying_out = CarryingOut(batcher, stocks, Recalculating(documents, batcher), outside)

@@ -18,7 +18,8 @@ from onhand.core.orders.postings import ItemFilter
 from onhand.core.orders.refusals import Code, Refused
 from onhand.core.orders.working import Surroundings, item_document
 from onhand.core.outcomes import Rejected
-from onhand.ports import Clock, Documents, Items, Reader, StockFilter
+from onhand.ports import Clock, Documents, Items, Reader
+from onhand.rows import StockFilter
 from onhand.service.workflow.promises import Promises
 
 TOTAL_MAX: Final = 10_000

@@ -22,7 +22,8 @@ from onhand.core.orders.moves import ItemRef
 from onhand.core.orders.refusals import Code, Refused
 from onhand.core.orders.working import Surroundings
 from onhand.core.outcomes import GroupOutcome, Reason, Rejected
-from onhand.ports import Clock, HoldFilter, Reader
+from onhand.ports import Clock, Reader
+from onhand.rows import HoldFilter
 from onhand.service.batcher import Batcher
 from onhand.service.jobs import Jobs
 from onhand.service.workflow.item_reading import Around, ItemReading, not_usable, unknown_warehouses

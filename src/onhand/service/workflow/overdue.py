@@ -18,7 +18,8 @@ from onhand.core.orders.events import Actor
 from onhand.core.orders.labels import SCHEDULED
 from onhand.core.orders.model import Order
 from onhand.core.orders.refusals import Code, Refused
-from onhand.ports import Clock, DocumentRow, Documents
+from onhand.ports import Clock, Documents
+from onhand.rows import DocumentRow
 from onhand.service.environments import Environments
 from onhand.service.faults import Fault
 from onhand.service.workflow.leading import Leading, new_id

@@ -16,7 +16,8 @@ from onhand.core.orders.model import Order, ReturnForm
 from onhand.core.orders.queries import EventQuery, OrderQuery, Paged, ReturnQuery
 from onhand.core.orders.record import OrderRecord
 from onhand.core.orders.refusals import Code, Refused
-from onhand.ports import DocumentRow, Documents
+from onhand.ports import Documents
+from onhand.rows import DocumentRow
 from onhand.service.environments import Environments
 
 ORDER: Final = "order"

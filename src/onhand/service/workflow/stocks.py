@@ -16,7 +16,8 @@ from onhand.core.orders.numbers import unscaled
 from onhand.core.orders.stocked import NOTHING_STOCKED, Stocked
 from onhand.core.rules import MeasureName, Rules
 from onhand.core.stock import ProductStock, StockRow
-from onhand.ports import Clock, Reader, StockFilter
+from onhand.ports import Clock, Reader
+from onhand.rows import StockFilter
 
 
 class Stocks:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from onhand.core.costing.currencies import code_of
 from onhand.core.costing.providers import provider_of
 from onhand.core.costing.rates import RateTable
+from onhand.core.erp.parameters import Parameters
+from onhand.core.orders.configuration import Workflows
 from onhand.core.orders.exchange import head_key
+from onhand.core.orders.owners import owned
 from onhand.core.orders.working import Surroundings
+from onhand.core.rules import Rules
 from onhand.ports import Documents
 from onhand.service.environments import Environments
 from onhand.service.erp.parameters import ErpParameters
 from onhand.service.workflow.configurations import Configurations, stamp_key
 from onhand.service.workflow.stocks import measures_of
+
+ENVIRONMENTS_MAX: Final = 1_000
+"""Environments of which is remembered who owns what."""
 
 
 class Exchange(Protocol):
@@ -39,6 +46,8 @@ class Gathering:
         self._erp = erp
         self._configurations = configurations
         self._exchange = exchange
+        self._owned: dict[int, tuple[Parameters, Workflows, Parameters]] = {}
+        """By environment: what was combined last, and what came of it."""
 
     async def __call__(self, environment_id: str, caller: str, user_id: str = "") -> Surroundings:
         """The surroundings of an environment's orders, as they are now."""
@@ -58,7 +67,18 @@ class Gathering:
             provider=provider_of(settings.value_provider, currency, rates),
             rates=rates,
             default_currency=currency,
-            erp=await self._erp.of(rules),
+            erp=self._with_owners(rules, await self._erp.stored(rules), workflows),
             caller=caller,
             user_id=user_id,
         )
+
+    def _with_owners(self, rules: Rules, stored: Parameters, workflows: Workflows) -> Parameters:
+        """Made once for the same parameters and warehouses."""
+        known = self._owned.get(rules.environment)
+        if known is not None and known[0] is stored and known[1] is workflows:
+            return known[2]
+        made = owned(stored, workflows)
+        if len(self._owned) >= ENVIRONMENTS_MAX:
+            self._owned.clear()
+        self._owned[rules.environment] = (stored, workflows, made)
+        return made

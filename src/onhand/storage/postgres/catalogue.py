@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from onhand.core.configuration import compile_rules, declared_measures
 from onhand.core.rules import Rules, Switches
-from onhand.ports import ClientRow, ConfigurationRow, JobRow, SigningKey
+from onhand.rows import ClientRow, ConfigurationRow, JobRow, SigningKey
 from onhand.storage.postgres.errors import faults
 from onhand.storage.postgres.fence import close_fence
 from onhand.storage.postgres.pool import Database, Session

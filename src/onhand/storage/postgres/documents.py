@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from asyncpg import Record
 
 from onhand.core.commands import DocumentKey
-from onhand.ports import DocumentRow, Page
+from onhand.rows import DocumentRow, Page
 from onhand.storage.postgres import cursors
 from onhand.storage.postgres.errors import faults
 from onhand.storage.postgres.pool import Database
@@ -118,10 +118,10 @@ class PostgresDocuments:
     async def due(
         self, kind: str, now_us: int, limit: int, after: DocumentRow | None = None
     ) -> list[DocumentRow]:
-        """Those on which work is due, of all environments, the longest due first; `after` is the last of the page before."""
-        start = (BOTTOM, "", 0) if after is None else (after.due_at, after.key.id, after.key.environment)
+        """Those on which work is due, of all environments, the longest due first; only those behind `after`."""
+        behind = (BOTTOM, "", 0) if after is None else (after.due_at, after.key.id, after.key.environment)
         with faults():
-            rows = await self._pool.fetch(query("due_documents"), kind, now_us, limit, *start)
+            rows = await self._pool.fetch(query("due_documents"), kind, now_us, limit, *behind)
         return [_document(row) for row in rows]
 
 

@@ -11,7 +11,7 @@ from onhand.core.commands import Kind
 from onhand.core.keys import ProductKey
 from onhand.core.orders.postings import ItemFilter, ItemSpot, Posting, PostingFilter
 from onhand.core.orders.transactions import DOCUMENTED
-from onhand.ports import Page
+from onhand.rows import Page
 from onhand.storage.postgres import cursors
 from onhand.storage.postgres.errors import faults
 from onhand.storage.postgres.pool import Database

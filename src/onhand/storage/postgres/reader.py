@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from onhand.core.commands import Kind
 from onhand.core.keys import Dimensions, ProductKey, decode, hold_id, parse_hold_id, product_key
-from onhand.ports import (
+from onhand.rows import (
     HoldFilter,
     HoldRow,
     MovementRow,

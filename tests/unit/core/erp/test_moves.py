@@ -224,6 +224,33 @@ def test_a_named_transaction_splits_and_keeps_its_name():
     assert parts == [("A", S.ON_ORDER, 6), ("B", S.PICKED, 4)]
 
 
+@pytest.mark.parametrize("reused", ["A", "B", "T3"])
+def test_an_id_that_a_transaction_of_the_line_has_is_refused_for_another(reused):
+    """Two of one name: nobody could say any more which one a message means."""
+    teller = Teller()
+    said(teller.order(10, transaction="A"))
+    said(teller.move(S.PICKED, 2, transaction="A", new_transaction="B", id="split", fingerprint=1))
+    said(teller.move(S.RESERVED_PHYSICAL, 2, transaction="A"))
+    before = teller.line
+    answer = teller.move(S.PICKED, 2, origin=S.ON_ORDER, new_transaction=reused)
+    assert refused(answer) is Reason.DUPLICATE_ID
+    assert repr(reused) in answer.message
+    assert teller.line == before
+    assert said(
+        teller.move(S.PICKED, 2, transaction="A", new_transaction="B", id="split", fingerprint=1)
+    ).replayed
+
+
+def test_a_generated_id_passes_over_those_that_the_erp_gave():
+    teller = Teller()
+    said(teller.order(10, transaction="T2"))
+    said(teller.move(S.PICKED, 4, transaction="T2"))
+    said(teller.move(S.DEDUCTED, 1, origin=S.PICKED, new_transaction="T4"))
+    said(teller.order(12))
+    ids = [one.id for one in teller.line.transactions]
+    assert len(ids) == len(set(ids)) == 4
+
+
 def test_picking_tells_the_batch_and_the_figures_go_to_its_record():
     teller = Teller()
     said(teller.order(10, S.RESERVED_PHYSICAL))
@@ -268,6 +295,26 @@ def test_supplied_figures_are_taken_as_they_are_and_the_workflow_keeps_what_is_p
     said(workflow.order(10, S.RESERVED_PHYSICAL, figures={"fno.reservphysical": 10_000_000}))
     said(workflow.move(S.PICKED, figures=figures))
     assert workflow.figures == {}
+
+
+def test_supplied_figures_that_belong_to_no_change_are_refused_and_not_dropped():
+    teller = Teller(figures="supplied")
+    said(teller.order(10, S.PICKED, figures={"fno.picked": 10_000_000}))
+    for answer in (
+        teller.move(S.PICKED, figures={"fno.picked": 3_000_000}),
+        teller.order(10, figures={"fno.picked": 3_000_000}),
+    ):
+        assert refused(answer) is Reason.INVALID_VALUE
+        assert "erp/sync" in answer.message
+    assert not said(teller.move(S.PICKED, figures={"fno.picked": 0})).changed
+    assert teller.figures == {"fno.picked": 10}
+
+
+def test_supplied_figures_that_come_with_other_terms_of_the_line_are_posted():
+    teller = Teller(figures="supplied")
+    said(teller.order(10))
+    said(teller.order(10, order_id="SO-2", figures={"fno.onorder": 10_000_000}))
+    assert teller.figures == {"fno.onorder": 10}
 
 
 # Soft reservation by the ERP, adjustments ----------------------------------------------------------------------
