@@ -82,10 +82,16 @@ def check_warehouse(warehouse: Warehouse, rules: Rules, workflows: Workflows) ->
 def check_order_settings(
     settings: OrderSettings, catalogue: Catalogue, workflows: Workflows
 ) -> list[Finding]:
-    """Findings of order settings: of the steps that can be run by hand, and of the return workflow."""
+    """Findings of order settings: of what is kept, the steps that can be run by hand, and the return workflow."""
     manual = settings.available_manual_workflow_steps
     findings = check_steps(manual, "availableManualWorkflowSteps", catalogue, workflows)
     findings += _twice(manual, "availableManualWorkflowSteps")
+    days = settings.event_log_order_preservation_days
+    if days is not None and days < 1:
+        message = (
+            f"Events are kept for {days} days; it must be at least 1. Leave it out to keep them for ever."
+        )
+        findings.append(Finding("InvalidPreservation", "eventLogOrderPreservationDays", message, "error"))
     for number, status in enumerate(settings.return_settings.return_statuses):
         path = f"returnSettings.returnStatuses[{number}].workflowSteps"
         findings += check_steps(status.workflow_steps, path, catalogue, workflows)

@@ -155,6 +155,7 @@ class OrderSettings(Entity, frozen=True, kw_only=True):
     use_order_status_log: bool = False
     use_verbose_logging: bool = False
     event_log_order_preservation_days: int | None = None
+    """Events are deleted after so many days, at least one; None: never."""
     return_settings: ReturnSettings = msgspec.field(default_factory=ReturnSettings)
     allow_over_delivery: bool = False
     forced_reservations_consume_counter: bool = False

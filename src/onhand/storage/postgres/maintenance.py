@@ -118,3 +118,15 @@ async def prune_command_ids(pool: Database, environment: int, before_us: int, *,
             return await delete_ids(
                 session, [((environment, Kind(row["kind"]), row["id"]), row["at"]) for row in rows]
             )
+
+
+async def prune_documents(
+    pool: Database, environment: int, kind: str, before_us: int, *, chunk: int = 1_000
+) -> int:
+    """Delete one chunk of a kind's documents made before a time; returns how many. Repeat while it is `chunk`.
+
+    One round trip. Only for kinds that nothing else refers to.
+    """
+    with faults():
+        tag = await pool.execute(query("delete_old_documents"), environment, kind, before_us, chunk)
+    return int(tag.rpartition(" ")[2])

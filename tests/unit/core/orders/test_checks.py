@@ -124,6 +124,14 @@ def test_steps_that_can_be_run_by_hand_have_ids_of_their_own():
     assert [one.rule for one in found] == ["UnknownGroup", "UnknownStep", "DuplicateStep"]
 
 
+@pytest.mark.parametrize(
+    ("days", "rules"), [(None, []), (1, []), (0, ["InvalidPreservation"]), (-3, ["InvalidPreservation"])]
+)
+def test_events_are_kept_for_a_day_at_least(days, rules):
+    settings = read(OrderSettings, {"eventLogOrderPreservationDays": days})
+    assert [one.rule for one in checks.check_order_settings(settings, {}, Workflows())] == rules
+
+
 def test_the_return_workflow_is_checked():
     settings = {
         "returnSettings": {"returnStatuses": [{"name": "Done", "order": 0, "workflowSteps": [{"name": "x"}]}]}
