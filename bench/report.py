@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,11 @@ def page(report: Report, wanted: Iterable[str]) -> str:
 
 
 def save(report: Report, wanted: Iterable[str], folder: Path) -> Path:
-    """Write `<date>.json` and `<date>.md`; a later run of the same day replaces them."""
+    """Write `<date>.json` and `<date>.md`; a later run of the same day is `<date>-2`, and so on."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{report.started[:10]}.json"
+    day = report.started[:10]
+    names = (day if number == 1 else f"{day}-{number}" for number in itertools.count(1))
+    path = next(path for path in (folder / f"{name}.json" for name in names) if not path.exists())
     path.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     path.with_suffix(".md").write_text(page(report, wanted))
     return path

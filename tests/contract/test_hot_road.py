@@ -23,8 +23,24 @@ PATH = "/api/environment/e1/onhand/reserve"
 
 taken: list[str] = []
 """Paths' rests that went the hot road."""
+parsed: list[bytes] = []
+"""What was given to the parser."""
 in_tasks: list[str] = []
 """Requests among them that needed a task."""
+
+
+class Watching:
+    """A parser that tells what it is fed."""
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+
+    def feed_data(self, data: bytes) -> None:
+        parsed.append(data)
+        self._parser.feed_data(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
 
 
 class Watched(HotProtocol):
@@ -33,6 +49,14 @@ class Watched(HotProtocol):
     def _start(self, cycle: Hot) -> None:
         taken.append(cycle.route.path.rpartition("{environment}/")[2])
         super()._start(cycle)
+
+    def data_received(self, data: bytes) -> None:
+        """Watch the parser."""
+        parser, watched = self.parser, Watching(self.parser)
+        self.parser = watched
+        super().data_received(data)
+        if self.parser is watched:
+            self.parser = parser
 
     def _in_task(self, work: Coroutine[Any, Any, None]) -> None:
         in_tasks.append(work.__name__)
@@ -131,6 +155,33 @@ async def test_an_ordinary_request_needs_no_task_and_one_that_waits_does(
     await talk(tenant, [request(tenant, {**RESERVE, "id": "refused", "modifier": "nothing"})], 1)
     await talk(tenant, [request(tenant, {**RESERVE, "id": "stranger"}, Authorization="Bearer x")], 1)
     assert in_tasks == ["_answer", "_answer"]
+
+
+async def test_a_head_that_came_before_is_not_parsed_again(tenants: tuple[Tenant, Tenant]) -> None:
+    def sent(identity: str, **more: str) -> bytes:
+        return request(tenants[0], {**RESERVE, "id": identity}, **more)
+
+    parsed.clear()
+    apart = [sent("a"), sent("b"), sent("long"), sent("c"), sent("d", Authorization="Bearer x"), sent("e")]
+    hot, plain = [[(await talk(tenant, [one], 1))[0] for one in apart] for tenant in tenants]
+    assert hot == plain
+    assert parsed == [apart[0], apart[2], apart[4]]
+    assert b'~b","processingStatus":"success"' in hot[1], "each has the answer to its own body"
+
+
+async def test_a_known_head_with_another_body_than_it_says(tenants: tuple[Tenant, Tenant]) -> None:
+    whole = request(tenants[0], {**RESERVE, "id": "w1"})
+    end = whole.index(b"\r\n\r\n") + 4
+    other = request(tenants[0], {**RESERVE, "id": "w2"})
+    for parts, count in (
+        ([whole[:end], whole[end:]], 1),
+        ([whole[:-3], whole[-3:]], 1),
+        ([whole + other], 2),
+        ([whole + other[:end], other[end:]], 2),
+        ([whole, other[:40], other[40:] + whole], 3),
+    ):
+        hot, plain = [await talk(tenant, parts, count) for tenant in tenants]
+        assert hot == plain, parts
 
 
 async def test_a_chunked_body_takes_the_other_road(tenants: tuple[Tenant, Tenant]) -> None:

@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from onhand.api import problems
 from onhand.api.exchange import Reply
+from onhand.api.heads import Heads
 from onhand.api.ids import request_id
 from onhand.api.pipeline import Disconnected, Pipeline, decoded_path, path_parameters
 from onhand.api.problems import EdgeProblem
@@ -83,6 +84,7 @@ class Dispatcher:
             for (method, rest), route in self._fixed.items()
             if method == "POST" and route.untimed and route.reads_body
         }
+        self.heads = Heads()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -9,7 +9,7 @@ exception: a complete, ordinary request (HTTP/1.1, a small body of known length,
 for a route of the hot table goes straight to the pipeline, and its answer is written in one piece. Everything
 else, and whatever looks unusual in any way, takes uvicorn's road.
 
-Most of them need no task: the caller is known, the body is there, and what is awaited is only the batch, whose outcome
+A head that came before, byte for byte, is not parsed again (`heads`). Most requests need no task: the caller is known, the body is there, and what is awaited is only the batch, whose outcome
 is given to a function. Whatever has to be waited for first (an unknown token, a new environment, a refusal under rules
 that may be old, a full lane) runs the handler in a task.
 
@@ -27,6 +27,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from onhand.api.exchange import Reply
 from onhand.api.guard import GuardedProtocol
+from onhand.api.heads import Head, Heads
 from onhand.api.route import Route
 
 BODY_BYTES_MAX: Final = 64 * 1024
@@ -40,6 +41,8 @@ Find = Callable[[bytes, bytes], tuple[Route, str] | None]
 
 class HotApplication(Protocol):
     """What the protocol needs of the application."""
+
+    heads: Heads
 
     def hot(self, method: bytes, url: bytes) -> tuple[Route, str] | None:
         """The hot route and the environment of a request target; None: take the other road."""
@@ -102,6 +105,28 @@ class HotProtocol(GuardedProtocol):
         super().__init__(*given, **named)
         self._hot: Find | None = getattr(self.app, "hot", None)
         """None when the application was wrapped in a middleware: then no request takes the hot road."""
+        self._heads: Heads = getattr(self.app, "heads", None) or Heads()
+        self._piece = b""
+        """What came last, if it began with a request."""
+
+    def data_received(self, data: bytes) -> None:
+        """Start a request whose head is known; leave everything else to the parser."""
+        if self._arriving:
+            self._piece = b""
+        elif self._hot is not None:
+            found = self._heads.find(data) if self._free() else None
+            if found is not None:
+                self._stop_clock()
+                self._unset_keepalive_if_required()
+                head, body = found
+                self.cycle = cycle = Hot(
+                    head.route, head.environment, head.headers, keep_alive=head.keep_alive
+                )
+                cycle.body = body
+                self._start(cycle)
+                return
+            self._piece = data
+        super().data_received(data)
 
     def on_message_begin(self) -> None:
         """Collect; the scope is only made on the other road."""
@@ -129,10 +154,7 @@ class HotProtocol(GuardedProtocol):
 
     def _ordinary(self) -> bool:
         """Nothing ahead on the connection, room in the server, a small body of known length."""
-        cycle, bound = self.cycle, self.limit_concurrency
-        if self.expect_100_continue or not (cycle is None or cycle.response_complete):
-            return False
-        if bound is not None and (len(self.connections) >= bound or len(self.tasks) >= bound):
+        if self.expect_100_continue or not self._free():
             return False
         small = False
         for name, value in self.headers:
@@ -141,6 +163,13 @@ class HotProtocol(GuardedProtocol):
             elif name == b"transfer-encoding":
                 return False
         return small
+
+    def _free(self) -> bool:
+        """Nothing ahead on the connection, room in the server."""
+        cycle, bound = self.cycle, self.limit_concurrency
+        if not (cycle is None or cycle.response_complete):
+            return False
+        return bound is None or (len(self.connections) < bound and len(self.tasks) < bound)
 
     def on_body(self, body: bytes) -> None:
         """Collect the body."""
@@ -155,6 +184,10 @@ class HotProtocol(GuardedProtocol):
         cycle = self.cycle
         if type(cycle) is Hot:
             self.request_ends()
+            head = Head(
+                cycle.route, cycle.environment, cycle.headers, cycle.keep_alive, length=len(cycle.body)
+            )
+            self._heads.remember(self._piece, head)
             self._start(cycle)
         else:
             super().on_message_complete()
