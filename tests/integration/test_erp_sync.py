@@ -264,3 +264,36 @@ async def test_a_run_tells_what_it_did_and_how_long_the_oldest_message_had_waite
     assert oldest == 90
     await first.side.sync.run()
     assert first.ear.erp_runs[1][1] == 0
+
+
+async def test_a_line_that_cannot_be_read_keeps_no_other_one_waiting(
+    processes: list[Process], pool: Database
+) -> None:
+    process = processes[0]
+    await pool.execute(FAULTY, process.rules.environment, lines.KIND, 1)
+    await process.tell("OK")
+    await later(process)
+    report = await process.side.sync.run()
+    assert (report.posted, report.faults) == (1, 1)
+    assert (await process.line("OK")).state == "settled"
+
+
+async def test_parameters_that_cannot_be_read_keep_no_other_environment_waiting(
+    processes: list[Process], pool: Database
+) -> None:
+    process = processes[0]
+    other = await process.environments.create("other", "default-2024", "ops")
+    assert isinstance(other, ConfigurationRow)
+    rules = process.environments.rules("other")
+    key = parameters_of._key(rules)
+    await pool.execute(FAULTY, rules.environment, lines.KIND, 2)
+    await pool.execute("UPDATE document SET due_at = NULL WHERE id = 'F2'")
+    await pool.execute(
+        "INSERT INTO document (d, environment_no, kind, id, version, body, due_at, created_at, changed_at)"
+        " VALUES ($1, $2, $3, $4, 1, '[]', 1, 1, 1)",
+        key.d, key.environment, key.kind, key.id,
+    )  # fmt: skip
+    await process.tell("OK")
+    await later(process)
+    report = await process.side.sync.run()
+    assert (report.posted, report.faults) == (1, 1)

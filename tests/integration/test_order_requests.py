@@ -117,8 +117,9 @@ async def test_a_creation_whose_answer_is_lost_is_made_once(house: House) -> Non
     first, other = await house.process(settle_seconds=10.0), await house.process()
 
     async def meanwhile() -> None:
-        await other.desk.overdue.take_up()
-        await other.desk.orders.patch(SHOP, "O1", {"tags": ["changed"]}, TESTER)
+        await house.settle(other)
+        changed = await other.desk.orders.patch(SHOP, "O1", {"tags": ["changed"]}, TESTER)
+        assert not isinstance(changed, Refused)
 
     order = an_order("O1", {})
     first.store.meanwhile = meanwhile

@@ -115,15 +115,24 @@ TABLES = "product, position, stock, hold, command_id, document"
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
+    ("units", "before", "after"),
     [
-        ("SELECT 1", "SELECT 1"),
-        (f"VACUUM ANALYZE {TABLES}", f"ANALYZE {TABLES}"),
-        (f"VACUUM ANALYZE {TABLES}", "SELECT 1"),
+        (0, "SELECT 1", "SELECT 1"),
+        (0, f"VACUUM ANALYZE {TABLES}", f"ANALYZE {TABLES}"),
+        (0, f"VACUUM ANALYZE {TABLES}", "SELECT 1"),
+        (1, f"VACUUM ANALYZE {TABLES}", "SELECT 1"),
     ],
-    ids=["never analyzed", "analyzed when empty and again when full", "analyzed when empty only"],
+    ids=[
+        "never analyzed",
+        "analyzed when empty and again when full",
+        "analyzed when empty only",
+        "analyzed with one product only",
+    ],
 )
-async def test_the_hot_path_keeps_to_its_indexes(explained, database_url, before, after):
+async def test_the_hot_path_keeps_to_its_indexes(explained, database_url, units, before, after):
+    for number in range(10, 10 + units):
+        await explained.run(number)
+        await explained.reserve(number)
     await explained.session.execute(before)
     for number in range(3):
         await explained.run(number)

@@ -43,9 +43,8 @@ def top_up(book: Book, command: TopUpHold) -> Outcome:  # noqa: PLR0911 - one li
     held = max(book.level(at.key, measure).held, hold.quantity) + quantity
     if held > LEVEL_MAX or not fits(book, at, ((measure, quantity),)):
         return refusals.out_of_range()
-    counted = (
-        hold.counted or not hold.remaining
-    )  # a mark on what was given back says nothing of what is taken now
+    # A mark on what was given back says nothing of what is taken now.
+    counted = hold.counted or not hold.remaining
     book.holdings.change_terms(hold, quantity=hold.quantity + quantity, owner=hold.owner, counted=counted)
     book.holdings.change(hold, hold.remaining + quantity, expires_at, Kind.TOP_UP)
     book.shift(at, measure, quantity, quantity, Cause(Kind.TOP_UP, command.id, command.caller), hold.number)

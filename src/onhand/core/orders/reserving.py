@@ -124,10 +124,8 @@ class Releasing(Part):
         """The row, or without one the line, has less."""
         move = self.move
         if self.row is not None and self.row.hold_id:
-            work.record = ledger.mirrored(
-                work.record.with_row(ledger.lowered(self.row, move.quantity, canceled=move.canceled)),
-                move.line,
-            )
+            lowered = ledger.lowered(self.row, move.quantity, canceled=move.canceled)
+            work.record = ledger.mirrored(work.record.with_row(lowered), move.line)
         elif work.record.order is not None:
             line = _line(work.record, move.line)
             left = max(ZERO, line.reserved_inventory_quantity - move.quantity) if line is not None else ZERO

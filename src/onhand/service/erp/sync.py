@@ -179,6 +179,8 @@ class ErpSync:
                     await self._parameters.woken(rules, row)
                 except Fault as fault:
                     log.warning("erp_lines_sleep", environment=row.key.environment, fault=str(fault))
+                except Exception:
+                    log.exception("erp_lines_sleep", environment=row.key.environment)
             if len(rows) < PAGE:
                 return
             after = rows[-1]
@@ -214,15 +216,20 @@ class ErpSync:
             await asyncio.gather(*(self._lines.change(rules, row.key.id, _as_it_is) for row in rows))
         except Fault as fault:
             log.warning("erp_environment_waits", environment=environment, fault=str(fault))
-            return Report(faults=len(rows), oldest_at=rows[0].due_at)
-        return Report(parked=len(rows))
+        except Exception:
+            log.exception("erp_environment_failed", environment=environment)
+        else:
+            return Report(parked=len(rows))
+        return Report(faults=len(rows), oldest_at=rows[0].due_at)
 
     async def post(self, rules: Rules, rows: Sequence[DocumentRow]) -> Report:
         """Post lines, so many at a time as the environment's batch size says."""
         parameters = await self._parameters.of(rules)
         report = Report()
         for start in range(0, len(rows), parameters.batch_size):
-            batch = [(row, lines.decode(row.body)) for row in rows[start : start + parameters.batch_size]]
+            read = [(row, _read(row)) for row in rows[start : start + parameters.batch_size]]
+            batch = [(row, line) for row, line in read if line is not None]
+            report.faults += len(read) - len(batch)
             for _, line in batch:
                 report.waited_since(min((event.at for event in line.pending), default=None))
             wanted = {one for _, line in batch for one in posting.hold_ids(line)}
@@ -261,6 +268,8 @@ class ErpSync:
                 }
         except Fault as fault:
             log.debug("erp_line_waits", line=row.key.id, fault=str(fault))
+        except Exception:
+            log.exception("erp_line_failed", line=row.key.id)
         report.faults = 1
         return report
 
@@ -292,6 +301,15 @@ class ErpSync:
 
         noted = await self._lines.change(rules, row.key.id, note, at=row.version)
         return not isinstance(noted, Rejected)
+
+
+def _read(row: DocumentRow) -> Line | None:
+    """The line; None when it cannot be read, by a version that is older than the one that wrote it perhaps."""
+    try:
+        return lines.decode(row.body)
+    except msgspec.MsgspecError:
+        log.exception("erp_line_unreadable", line=row.key.id)
+        return None
 
 
 def _as_it_is(line: Line, _setting: Setting) -> Line:

@@ -1,4 +1,4 @@
-"""The gather of batches that only reserve."""
+"""The gather and the commit of batches that only reserve."""
 
 from onhand.storage.postgres.migrate import run_sql
 
