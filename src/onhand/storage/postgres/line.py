@@ -6,8 +6,9 @@ one message is as safe as in two. A `Line` speaks libpq through psycopg's wrappe
 layer above them costs as much as the statement of a small batch. What is rare (wipes, the plain reference) goes through
 psycopg's cursor on the same connection.
 
-Statements are prepared when the line is opened; without a cache of statements (PgBouncer in transaction mode) their
-texts are sent each time.
+Functions are prepared when the line is opened. A statement that names tables is prepared when it is first needed, because
+preparing it waits for whoever alters one of them, and a new line must not. Without a cache of statements (PgBouncer
+in transaction mode) the texts are sent each time.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class Line:
         self._socket = connection.pgconn.socket
         self._wait_s = wait_s
         self._prepares = prepares
+        self._prepared: set[bytes] = set()
         self._loop = asyncio.get_running_loop()
         self._listening = False
         self._answers: asyncio.Future[list[pq.abc.PGresult]] | None = None
@@ -77,12 +79,14 @@ class Line:
     # Statements in one message -----------------------------------------------------------------------------
 
     async def prepare(self, statements: Sequence[Statement]) -> None:
-        """Prepare statements; one round trip."""
-        if self._prepares:
+        """Prepare those that are not yet prepared; one round trip, or none."""
+        missing = [one for one in statements if one.name not in self._prepared]
+        if self._prepares and missing:
             self._enter()
-            for statement in statements:
+            for statement in missing:
                 self._pg.send_prepare(statement.name, statement.text)
             await self._exchange()
+            self._prepared.update(one.name for one in missing)
 
     async def send(self, *statements: Sent) -> list[pq.abc.PGresult]:
         """Send statements in one message and wait once; their answers in order, or the first error.

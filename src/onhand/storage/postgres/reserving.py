@@ -3,7 +3,7 @@
 Theory of operation. Most batches hold nothing but checked reservations of cells. They ask for places and command ids and
 for nothing else, and what comes of them is, for each one, a hold with its first movement and its command id. The
 general functions pay for everything a batch could ask and write; these two do not, and make the three rows of
-a reservation from one set of columns. What they leave in the database is the same, row by row; a test holds them
+a reservation from one set of columns. The commit is a plain statement, whose arguments no function copies. What they leave in the database is the same, row by row; a test holds them
 against the general road. The two halves are chosen independently: a batch may be gathered here and, because something
 was refused, committed there.
 """
@@ -19,6 +19,7 @@ from onhand.core.snapshot import Decision, LevelChange, Movement, NewHold, NewId
 from onhand.storage.postgres.arrays import binaries, literal
 from onhand.storage.postgres.gathering import Asked
 from onhand.storage.postgres.line import Statement
+from onhand.storage.postgres.statements import query
 from onhand.storage.postgres.writing import Columns, encode_accepted, id_order
 
 GATHER_PLACES: Final = Statement(
@@ -26,12 +27,7 @@ GATHER_PLACES: Final = Statement(
     b"SELECT gather_places($1::bigint, $2::integer[], $3::bigint[], $4::integer[], $5::text[], $6::text[],"
     b" $7::integer[], $8::text[], $9::integer[], $10::smallint[], $11::text[], $12::bigint[])",
 )
-COLUMNS = 37
-"""Arguments of `reserve_batch` after the time."""
-RESERVE_BATCH: Final = Statement(
-    b"reserve_batch",
-    b"SELECT reserve_batch(%s)" % b", ".join(b"$%d" % at for at in range(1, COLUMNS + 2)),
-)
+RESERVE_BATCH: Final = Statement(b"reserve_batch", query("reserve_batch").encode())
 
 NOTHING: Final = literal([])
 
@@ -67,7 +63,7 @@ def gather_arguments(asked: Asked, now_us: int) -> list[bytes] | None:
 
 
 def commit_arguments(columns: Columns) -> list[bytes] | None:
-    """Arguments of `reserve_batch`; None when something else than reservations was decided."""
+    """Parameters of `reserve_batch.sql`; None when something else than reservations was decided."""
     decision, product_ids = columns.decision, columns.ids
     taken = _taken(decision)
     if taken is None:

@@ -36,8 +36,8 @@ from onhand.storage.postgres.reserving import (
 from onhand.storage.postgres.wiping import forget_ids, forget_stock
 from onhand.storage.postgres.writing import COMMIT_BATCH, Columns
 
-STATEMENTS = (BEGIN, COMMIT, ROLLBACK, ENSURE, GATHER, COMMIT_BATCH, GATHER_PLACES, RESERVE_BATCH)
-"""What a line prepares."""
+STATEMENTS = (BEGIN, COMMIT, ROLLBACK, ENSURE, GATHER, COMMIT_BATCH, GATHER_PLACES)
+"""What a line prepares when it is opened."""
 
 ATTEMPTS = 3
 """Times a gather starts over because a product row is missing. The second finds it; one more for a deletion."""
@@ -66,7 +66,9 @@ class PostgresUnit:
                 await self._wipe(decision)
             sent: list[Sent] = [last]
             if decision.changes:
-                sent = [self._writing(Columns(decision, self._snapshot, self._asked)), last]
+                writing = self._writing(Columns(decision, self._snapshot, self._asked))
+                await self._line.prepare(writing[:1])
+                sent = [writing, last]
             if self._line.lost:
                 raise psycopg.OperationalError("the connection was lost before the commit was sent")
         try:

@@ -120,110 +120,11 @@ BEGIN
 END
 $$;
 
--- Writes a batch that took reservations and did nothing else. A reservation is a hold, its first movement and its command
--- id, made from the same row. One statement, because starting one costs as much as three rows. Its updates ask for = ANY for the
--- reason that 0002_unit.sql gives: with =, a plan that was made while there were few products walks over all of them.
-CREATE FUNCTION reserve_batch(
-    now_us           bigint,
-    -- Reservations, in the order of their ids: two batches that bring the same ids wait for each other in one direction only.
-    k                bigint[],
-    product_id       bigint[],
-    environment_no   integer[],
-    id               text[],
-    c                bigint[],
-    fingerprint      bigint[],
-    accepted         bytea[],
-    hold_no          bigint[],
-    position_no      integer[],
-    measure_id       integer[],
-    quantity         bigint[],
-    sequence         bigint[],
-    level            bigint[],
-    caller           text[],
-    reference        text[],
-    channel          text[],
-    order_key        text[],
-    owner            text[],
-    expires_at       bigint[],
-    -- Products with their new counters.
-    counted_k        bigint[],
-    counted_product  bigint[],
-    version          bigint[],
-    next_hold        bigint[],
-    -- Levels whose row was read, with their new values.
-    known_k          bigint[],
-    known_product    bigint[],
-    known_position   integer[],
-    known_measure    integer[],
-    known_own        bigint[],
-    known_finer      bigint[],
-    known_held       bigint[],
-    -- Levels that were read as absent, under the product's lock: nobody can have made them since.
-    first_k          bigint[],
-    first_product    bigint[],
-    first_position   integer[],
-    first_measure    integer[],
-    first_own        bigint[],
-    first_finer      bigint[],
-    first_held       bigint[]
-) RETURNS void
-LANGUAGE plpgsql VOLATILE
+-- Ends a statement whose rows contradict what was read under the lock, where a function would `ASSERT`.
+CREATE FUNCTION contradiction(what text) RETURNS void
+LANGUAGE plpgsql
 AS $$
-#variable_conflict use_column
-DECLARE
-    products_written bigint;
-    levels_written   bigint;
 BEGIN
-    WITH taken AS MATERIALIZED (
-        SELECT *
-        FROM unnest(reserve_batch.k, reserve_batch.product_id, reserve_batch.environment_no, reserve_batch.id,
-                    reserve_batch.c, reserve_batch.fingerprint, reserve_batch.accepted, reserve_batch.hold_no,
-                    reserve_batch.position_no, reserve_batch.measure_id, reserve_batch.quantity,
-                    reserve_batch.sequence, reserve_batch.level, reserve_batch.caller, reserve_batch.reference,
-                    reserve_batch.channel, reserve_batch.order_key, reserve_batch.owner, reserve_batch.expires_at)
-             AS t (k, product_id, environment_no, id, c, fingerprint, accepted, hold_no, position_no, measure_id,
-                   quantity, sequence, level, caller, reference, channel, order_key, owner, expires_at)
-    ), products AS (
-        UPDATE product AS p
-        SET version = w.version, next_hold = w.next_hold
-        FROM unnest(counted_k, counted_product, reserve_batch.version, reserve_batch.next_hold)
-             AS w (k, product_id, version, next_hold)
-        WHERE p.k = ANY (ARRAY[w.k]) AND p.product_id = w.product_id
-        RETURNING p.k
-    ), known AS (
-        UPDATE stock AS s
-        SET own = w.own, finer = w.finer, held = w.held
-        FROM unnest(known_k, known_product, known_position, known_measure, known_own, known_finer, known_held)
-             AS w (k, product_id, position_no, measure_id, own, finer, held)
-        WHERE s.k = ANY (ARRAY[w.k]) AND s.product_id = w.product_id
-          AND s.position_no = w.position_no AND s.measure_id = w.measure_id
-        RETURNING s.k
-    ), levels AS (
-        INSERT INTO stock (k, product_id, position_no, measure_id, own, finer, held)
-        SELECT *
-        FROM unnest(first_k, first_product, first_position, first_measure, first_own, first_finer, first_held)
-    ), holds AS (
-        INSERT INTO hold (k, product_id, hold_no, position_no, measure_id, quantity, remaining, reference, channel,
-                          order_key, owner, caller, expires_at, created_at)
-        SELECT t.k, t.product_id, t.hold_no, t.position_no, t.measure_id, t.quantity, t.quantity,
-               coalesce(t.reference, ''), coalesce(t.channel, ''), coalesce(t.order_key, ''), coalesce(t.owner, ''),
-               t.caller, t.expires_at, now_us
-        FROM taken AS t
-    ), movements AS (
-        INSERT INTO movement (k, product_id, sequence, position_no, measure_id, delta, level, hold_no, kind,
-                              command_id, caller, at)
-        SELECT t.k, t.product_id, t.sequence, t.position_no, t.measure_id, t.quantity, t.level, t.hold_no,
-               3,  -- Kind.RESERVE, as below
-               t.id, t.caller, timestamptz 'epoch' + now_us * interval '1 microsecond'
-        FROM taken AS t
-    ), ids AS (
-        INSERT INTO command_id (c, environment_no, kind, id, fingerprint, accepted, at)
-        SELECT t.c, t.environment_no, 3, t.id, t.fingerprint, t.accepted, now_us
-        FROM taken AS t
-    )
-    SELECT (SELECT count(*) FROM products), (SELECT count(*) FROM known)
-    INTO products_written, levels_written;
-    ASSERT products_written = cardinality(counted_k), 'a locked product is missing';
-    ASSERT levels_written = cardinality(known_k), 'a level that was read is missing';
+    RAISE EXCEPTION '%', what USING ERRCODE = 'assert_failure';
 END
 $$;
