@@ -96,6 +96,31 @@ async def test_daily_work_runs_with_the_first_start_and_not_with_the_second(pool
     assert left == EVERY_DAY
 
 
+class Unheard:
+    """A pool whose statements are carried out and whose answers do not come."""
+
+    def __init__(self, pool: Database) -> None:
+        self.execute = pool.execute
+        self._pool = pool
+        self.carried_out = asyncio.Event()
+
+    async def fetchval(self, text: str, *parameters: object) -> None:
+        await self._pool.fetchval(text, *parameters)
+        self.carried_out.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_stop_while_a_claim_is_answered_gives_it_back(pool: Database) -> None:
+    runs, unheard = Runs(), Unheard(pool)
+    service = schedules(unheard, Schedule("tick", AT_ONCE, runs))  # type: ignore[arg-type]
+    await service.start()
+    async with asyncio.timeout(WAIT_S):
+        await unheard.carried_out.wait()
+    assert await pool.fetchval("SELECT count(*) FROM schedule WHERE claim IS NOT NULL") == 1
+    await service.stop()
+    assert await pool.fetchval("SELECT count(*) FROM schedule WHERE claim IS NOT NULL") == 0
+
+
 async def test_two_services_never_run_a_schedule_at_the_same_time(pool: Database) -> None:
     running, most, total = 0, 0, 0
     enough = asyncio.Event()

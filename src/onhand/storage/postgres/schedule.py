@@ -130,21 +130,26 @@ class Schedules:
 
     async def _run_if_due(self, schedule: Schedule) -> None:
         claim = uuid.uuid4()
+        try:
+            await self._run_claimed(schedule, claim)
+        except asyncio.CancelledError:
+            # Also when it was not seen to be claimed: the statement may have been carried out, its answer not yet read.
+            with contextlib.suppress(Exception):  # the claim runs out by itself
+                await self._pool.execute(_GIVE_BACK, schedule.name, claim)
+            raise
+
+    async def _run_claimed(self, schedule: Schedule, claim: uuid.UUID) -> None:
         if not await self._pool.fetchval(_CLAIM, schedule.name, claim, self._claim_for):
             return
         renewing = asyncio.create_task(self._renew(schedule.name, claim))
         try:
-            failed = not await _completed(schedule)
-        except asyncio.CancelledError:
-            with contextlib.suppress(Exception):  # the claim runs out by itself
-                await self._pool.execute(_GIVE_BACK, schedule.name, claim)
-            raise
+            completed = await _completed(schedule)
         finally:
             renewing.cancel()
-        if failed:
-            await self._pool.execute(_FAILED, schedule.name, claim, min(schedule.every, RETRY_AFTER))
-        else:
+        if completed:
             await self._pool.execute(_DONE, schedule.name, claim, schedule.every)
+        else:
+            await self._pool.execute(_FAILED, schedule.name, claim, min(schedule.every, RETRY_AFTER))
 
     async def _renew(self, name: str, claim: uuid.UUID) -> None:
         while True:
