@@ -262,6 +262,16 @@ async def rows_of(pool) -> dict[str, set]:
     return {name: {tuple(row) for row in await pool.fetch(text)} for name, text in ROWS.items()}
 
 
+@pytest.mark.parametrize("unit", [PostgresUnit, LongRoad])
+async def test_an_expiry_of_1970_is_an_expiry(database_url, unit):
+    async with database(database_url) as opened:
+        store = PostgresStore(opened.lines, unit)
+        await stocked(store)
+        asked = wanting(A, places={(A, RED.place)})
+        await do(store, asked, lambda hand: hand.reserve(A, RED, PIECE, "past", expires_at=0))
+        assert await opened.pool.fetchval("SELECT expires_at FROM hold WHERE hold_no = 8") == 0
+
+
 async def test_a_reservation_on_a_level_that_vanished_is_a_violation(database_url):
     """The short road counts what it wrote, like the other one."""
     async with database(database_url) as opened:

@@ -15,6 +15,8 @@ HEADS_MAX: Final = 2_000
 """Heads that are remembered; a client with a head of its own for each request makes it forget them all, now and then."""
 HEAD_BYTES_MAX: Final = 4_096
 """A longer head is not remembered: tokens are some hundred bytes."""
+HEADERS_MAX: Final = 40
+"""Nor is one with more headers: anybody can send heads, and small headers take many times their bytes of memory."""
 
 _END: Final = b"\r\n\r\n"
 
@@ -49,7 +51,7 @@ class Heads:
     def remember(self, data: bytes, head: Head) -> None:
         """Remember the head of data that are one whole request; of other data nothing."""
         start = data.find(_END) + len(_END)
-        if len(data) != start + head.length or start > HEAD_BYTES_MAX:
+        if len(data) != start + head.length or start > HEAD_BYTES_MAX or len(head.headers) > HEADERS_MAX:
             return
         if len(self._known) >= HEADS_MAX:
             self._known.clear()

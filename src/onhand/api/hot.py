@@ -107,13 +107,11 @@ class HotProtocol(GuardedProtocol):
         """None when the application was wrapped in a middleware: then no request takes the hot road."""
         self._heads: Heads = getattr(self.app, "heads", None) or Heads()
         self._piece = b""
-        """What came last, if it began with a request."""
+        """What the parser is being given, if it began with a request."""
 
     def data_received(self, data: bytes) -> None:
         """Start a request whose head is known; leave everything else to the parser."""
-        if self._arriving:
-            self._piece = b""
-        elif self._hot is not None:
+        if self._hot is not None and not self._arriving:
             found = self._heads.find(data) if self._free() else None
             if found is not None:
                 self._stop_clock()
@@ -127,6 +125,7 @@ class HotProtocol(GuardedProtocol):
                 return
             self._piece = data
         super().data_received(data)
+        self._piece = b""  # an idle connection holds nothing
 
     def on_message_begin(self) -> None:
         """Collect; the scope is only made on the other road."""

@@ -141,5 +141,5 @@ def _levels(levels: Sequence[LevelChange], product_ids: Mapping[ProductKey, int]
 
 
 def _sparse(column: Sequence[object]) -> bytes:
-    """A column that mostly has nothing in it; then it costs nothing."""
-    return literal(column) if any(column) else NOTHING
+    """A column that mostly has nothing in it; then it costs nothing. Zero is something: the expiry of 1970."""
+    return NOTHING if all(value is None or value == "" for value in column) else literal(column)
