@@ -87,6 +87,7 @@ async def main(given: list[str]) -> int:
         try:
             await _ceiling(session)
             cluster.start()
+            await cluster.prepare_log()
             report.postgresql = await cluster.facts()
             for serves, phase in PHASES:
                 if wanted := serves & set(chosen.goals):
