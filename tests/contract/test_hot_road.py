@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any
 
+import psycopg
 import pytest
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -169,6 +170,40 @@ async def test_a_head_that_came_before_is_not_parsed_again(tenants: tuple[Tenant
     assert b'~b","processingStatus":"success"' in hot[1], "each has the answer to its own body"
 
 
+async def test_a_body_that_came_before_is_answered_as_any_other(tenants: tuple[Tenant, Tenant]) -> None:
+    bodies = [
+        {"id": "b1", **RESERVE},
+        {"id": "b2", **RESERVE},
+        {"id": "b2", **RESERVE},
+        {"id": "b2", **RESERVE, "quantity": 2},
+        {"id": "b3", **RESERVE, "quantity": 60},
+        {"id": "b4", **RESERVE, "quantity": 60},
+        {"id": "b5", **RESERVE, "modifier": "nothing"},
+        {"id": "b6", **RESERVE, "modifier": "nothing"},
+        {"id": "b\u00e9", **RESERVE},
+        {"id": "", **RESERVE, "quantity": 60},
+    ]
+    made_here = re.compile(rb'"id":"ohre~[0-9a-f]{8}-[^"]+"')
+    succeeded = []
+    for body in bodies:
+        hot, plain = [(await talk(tenant, [request(tenant, body)], 1))[0] for tenant in tenants]
+        assert made_here.sub(b"*", hot) == made_here.sub(b"*", plain), body
+        succeeded.append(b'"success"' in hot)
+    assert succeeded == [True, True, True, *[False] * 5, True, False]
+
+
+async def test_a_body_that_came_before_follows_a_new_configuration(tenants: tuple[Tenant, Tenant]) -> None:
+    tenant = tenants[0]
+    for identity in ("n1", "n2"):
+        assert b'"success"' in (await talk(tenant, [request(tenant, {"id": identity, **RESERVE})], 1))[0]
+    document = FIXTURES["FX-S"]()
+    document["reservConfiguration"]["isReservEnabled"] = False
+    await tenant.post("configuration/hardupdate", document)
+    refused = (await talk(tenant, [request(tenant, {"id": "n3", **RESERVE})], 1))[0]
+    assert b'"success"' not in refused
+    assert b"switched off" in refused
+
+
 async def test_a_known_head_with_another_body_than_it_says(tenants: tuple[Tenant, Tenant]) -> None:
     whole = request(tenants[0], {**RESERVE, "id": "w1"})
     end = whole.index(b"\r\n\r\n") + 4
@@ -227,6 +262,42 @@ async def test_a_connection_is_used_again_and_again_on_either_road(tenants: tupl
     writer.close()
     await writer.wait_closed()
     assert taken.count("onhand/reserve") == 3
+
+
+async def test_an_idle_connection_is_closed_and_one_in_use_is_not(
+    tenants: tuple[Tenant, Tenant], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = tenants[0]
+    monkeypatch.setattr(tenant.running.server.config, "timeout_keep_alive", 0.3)
+    host, _, port = tenant.running.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    loop = asyncio.get_running_loop()
+    until, number = loop.time() + 1.0, 0
+    while loop.time() < until:  # answers of both roads, each in time
+        path = PATH if number % 3 else PATH + "/"
+        writer.write(request(tenant, {"id": f"i{number}", **RESERVE}, path=path))
+        assert await answer(reader)
+        number += 1
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+
+
+async def test_a_connection_that_waits_for_its_answer_is_not_idle(
+    tenants: tuple[Tenant, Tenant], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant = tenants[0]
+    monkeypatch.setattr(tenant.running.server.config, "timeout_keep_alive", 0.2)
+    host, _, port = tenant.running.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request(tenant, {"id": "w0", **RESERVE}))
+    assert b'"success"' in await answer(reader)
+    async with await psycopg.AsyncConnection.connect(database_url) as session:
+        await session.execute("SELECT FROM product FOR UPDATE")
+        writer.write(request(tenant, {"id": "w1", **RESERVE}))
+        await session.execute("SELECT pg_sleep(0.7)")
+    assert b'"success"' in await answer(reader)
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
 
 
 async def test_a_client_that_goes_away_is_not_answered_and_its_reservation_stands(

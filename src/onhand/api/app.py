@@ -113,10 +113,7 @@ class Dispatcher:
         self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], body: bytes, give: GiveHot
     ) -> bool:
         """Start a hot request that need not wait for anything but its batch; False: `answer_hot` does it."""
-        identity = request_id()
-        return self._pipeline.start(
-            route, headers, body, environment, identity, lambda reply: give(reply, identity)
-        )
+        return self._pipeline.start(route, headers, body, environment, request_id(), give)
 
     async def answer_hot(
         self, route: Route, environment: str, headers: list[tuple[bytes, bytes]], body: bytes

@@ -20,6 +20,7 @@ keep-alive, pipelining, bounds and shutdown work unchanged.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
@@ -108,6 +109,8 @@ class HotProtocol(GuardedProtocol):
         self._heads: Heads = getattr(self.app, "heads", None) or Heads()
         self._piece = b""
         """What the parser is being given, if it began with a request."""
+        self._rests_since = 0.0
+        self._watch: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         """Start a request whose head is known; leave everything else to the parser."""
@@ -224,7 +227,38 @@ class HotProtocol(GuardedProtocol):
         cycle.response_complete = True
         if not cycle.keep_alive:
             self.transport.close()
-        self.on_response_complete()
+        if self.pipeline or self.flow.read_paused or not cycle.keep_alive:
+            self.on_response_complete()
+        else:
+            self.server_state.total_requests += 1
+            self._rest()
+
+    # Idle connections --------------------------------------------------------------------------------------
+
+    def _rest(self) -> None:
+        """From now on the connection is idle. One timer that looks now and then, instead of uvicorn's for each answer."""
+        self._rests_since = self.loop.time()
+        if self._watch is None:
+            self._watch = self.loop.call_later(self.timeout_keep_alive, self._look)
+
+    def _look(self) -> None:
+        """Close the connection if it has been idle for too long; an answer, or uvicorn's timer, takes over if it is not."""
+        self._watch = None
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if answering or self._arriving or self.timeout_keep_alive_task is not None:
+            return
+        left = self._rests_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._watch = self.loop.call_later(left, self._look)
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody is watched any more."""
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        super().connection_lost(exc)
 
     def _bytes(self, reply: Reply, identity: bytes, *, keep_alive: bool) -> bytes:
         """The whole answer, as uvicorn would write it."""

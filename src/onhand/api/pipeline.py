@@ -11,7 +11,6 @@ import asyncio
 import math
 import re
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -86,7 +85,7 @@ class Pipeline:
         body: bytes,
         environment: str,
         request_id: bytes,
-        give: Callable[[Reply], None],
+        give: Callable[[Reply, bytes], None],
     ) -> bool:
         """Start a request without a task, if nothing has to be waited for but its batch; the checks are those of `run`.
 
@@ -112,20 +111,20 @@ class Pipeline:
             return False
         call = Call(route.method, principal, rules, folded, body, b"", {"environment": environment}, headers)
 
-        def answer(make: Callable[[], Reply]) -> None:
+        def answer(make: Callable[..., Reply], *given: object) -> None:
             reason = ""
             try:
-                reply = make()
+                reply = make(*given)
             except Exception as error:  # noqa: BLE001 - ends like any other
                 reason = type(error).__name__
                 reply = _failed(route, error, request_id)
             services.on_request(route.label, str(reply.status), reason)
-            give(reply)
+            give(reply, request_id)
 
         try:
             return starter(call, services, answer)
         except Exception as error:  # noqa: BLE001 - likewise
-            answer(partial(_raise, error))
+            answer(_raise, error)
             return True
 
     async def _run(

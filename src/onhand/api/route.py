@@ -10,8 +10,8 @@ from onhand.api.exchange import Call, Reply
 from onhand.api.services import Services
 
 Handler = Callable[[Call, Services], Awaitable[Reply]]
-Give = Callable[[Callable[[], Reply]], None]
-"""Takes what makes the answer of a request, and calls it where a failure is answered too."""
+Give = Callable[..., None]
+"""Takes what makes the answer of a request, and its arguments, and calls it where a failure is answered too."""
 Starter = Callable[[Call, Services, Give], bool]
 """The handler without a task: starts the work and has the answer given when it is there. False: nothing was started
 because something must be waited for first; then the handler does it."""

@@ -7,7 +7,8 @@ more than once; it remembers the last command, because the answer repeats parts 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final, TypeVar, cast
 
 from onhand.api.compat import translate
 from onhand.api.compat.decoding import BodyReader
@@ -23,6 +24,7 @@ from onhand.api.compat.envelopes import (
     single,
     unfinished,
 )
+from onhand.api.compat.recurring import Known, Recurring
 from onhand.api.compat.translate import Asker
 from onhand.api.compat.wire import Event, Malformed, OnHandBody, ReserveBody, SetOnHandBody, UnreserveBody
 from onhand.api.exchange import Call, Reply
@@ -40,9 +42,13 @@ ON_HAND: Final = BodyReader(OnHandBody)
 SET_ON_HAND: Final = BodyReader(SetOnHandBody)
 RESERVE: Final = BodyReader(ReserveBody)
 UNRESERVE: Final = BodyReader(UnreserveBody)
+RECURRING: Final = Recurring()
 
 Body = TypeVar("Body", bound=Event)
 Make = Callable[[Rules, Any, Asker], AnyCommand | Rejected]
+
+_UNREAD: Final = ReserveBody()
+"""Stands for a body that was not read."""
 
 
 class Posting:
@@ -64,18 +70,27 @@ class Posting:
         self._made = made = self._make(rules, self._body, self.asker)
         return made
 
+    @property
+    def made(self) -> AnyCommand | Rejected | None:
+        """The command as it was made last."""
+        return self._made
+
     def answer(self, outcome: Outcome | Fault) -> Envelope:
         """The envelope of what came of it."""
         if isinstance(outcome, Fault):
             return faulted(self._rules, self._subject(), outcome)
         return envelope(self._rules, self._subject(), outcome)
 
+    def reply(self, outcome: Outcome | Fault) -> Reply:
+        """The answer to the event, alone in its request."""
+        if isinstance(outcome, Fault):
+            return unfinished(self.answer(outcome))
+        return single(self._rules, self.answer(outcome), outcome)
+
     def _subject(self) -> Subject:
         made = self._made
         if isinstance(made, Reserve):
-            shared = translate.reservation_id_of(self._rules, made)
-            hold = (made.product.k, shared)
-            return Subject(self._verb, self.asker.id, checked=made.check, reservation_id=shared, hold=hold)
+            return _reserve_subject(made, translate.reservation_id_of(self._rules, made))
         if isinstance(made, Reverse):
             shared = translate.reservation_id_of(self._rules, made)
             return Subject(self._verb, self.asker.id, reservation_id=shared)
@@ -84,6 +99,36 @@ class Posting:
                 self._verb, self.asker.id, quantity=made.quantity, reservation_id=made.reservation_id
             )
         return Subject(self._verb, self.asker.id, quantity=_offset_of(self._body))
+
+
+class Recurrence(Posting):
+    """A reservation whose command is known from an earlier body."""
+
+    __slots__ = ("_known", "_raw")
+
+    def __init__(self, raw: bytes, known: Known) -> None:
+        command = known.command
+        super().__init__(
+            Verb.RESERVE, translate.reserve, _UNREAD, Asker(command.caller, command.id), known.rules
+        )
+        self._raw = raw
+        self._known = known
+
+    def __call__(self, rules: Rules) -> AnyCommand | Rejected:
+        """The command that is known, or under other rules a new one."""
+        known = self._known
+        if rules is known.rules:
+            self._rules = rules
+            self._made = known.command
+            return known.command
+        self._body = cast("ReserveBody", RESERVE.one(self._raw))  # it was readable before
+        return super().__call__(rules)
+
+    def _subject(self) -> Subject:
+        known = self._known
+        if self._made is not known.command:
+            return super()._subject()
+        return _reserve_subject(known.command, known.reservation_id)
 
 
 async def on_hand(call: Call, services: Services) -> Reply:
@@ -119,8 +164,20 @@ async def reserve(call: Call, services: Services) -> Reply:
 
 
 def start_reserve(call: Call, services: Services, give: Give) -> bool:
-    """`reserve` without a task."""
-    return _start(call, services, Verb.RESERVE, translate.reserve, RESERVE.one(call.body), give)
+    """`reserve` without a task; a body that came before but for its id is not read again."""
+    rules, client = call.of, call.principal.client_id
+    known = RECURRING.find(call.body, rules, client)
+    if known is not None:
+        return _offer(services, Recurrence(call.body, known), rules, give)
+    body = RESERVE.one(call.body)
+    if isinstance(body, Malformed):
+        return _start(call, services, Verb.RESERVE, translate.reserve, body, give)
+    posting = Posting(Verb.RESERVE, translate.reserve, body, Asker(client, body.id or new_id()), rules)
+    offered = _offer(services, posting, rules, give)
+    made = posting.made
+    if isinstance(made, Reserve):
+        RECURRING.remember(call.body, made, rules)
+    return offered
 
 
 async def reserve_bulk(call: Call, services: Services) -> Reply:
@@ -167,10 +224,9 @@ async def _single(call: Call, services: Services, verb: Verb, make: Make, body: 
         return single(rules, failure(rules, Subject(verb, body.id), 400, body.message))
     posting = Posting(verb, make, body, Asker(call.principal.client_id, body.id or new_id()), rules)
     try:
-        outcome = await services.batcher.submit(rules, posting)
+        return posting.reply(await services.batcher.submit(rules, posting))
     except Fault as fault:
-        return unfinished(posting.answer(fault))
-    return single(rules, posting.answer(outcome), outcome)
+        return posting.reply(fault)
 
 
 def _start(  # noqa: PLR0913 - the parts of `_single` and who gets the answer
@@ -180,16 +236,15 @@ def _start(  # noqa: PLR0913 - the parts of `_single` and who gets the answer
     rules = call.of
     if isinstance(body, Malformed):
         message = failure(rules, Subject(verb, body.id), 400, body.message)
-        give(lambda: single(rules, message))
+        give(single, rules, message)
         return True
     posting = Posting(verb, make, body, Asker(call.principal.client_id, body.id or new_id()), rules)
+    return _offer(services, posting, rules, give)
 
-    def reply(outcome: Outcome | Fault) -> Reply:
-        if isinstance(outcome, Fault):
-            return unfinished(posting.answer(outcome))
-        return single(rules, posting.answer(outcome), outcome)
 
-    return services.batcher.offer(rules, posting, lambda outcome: give(lambda: reply(outcome)))
+def _offer(services: Services, posting: Posting, rules: Rules, give: Give) -> bool:
+    """Queue a posting and have its answer given; False when something must be waited for."""
+    return services.batcher.offer(rules, posting, partial(give, posting.reply))
 
 
 async def _bulk(
@@ -212,6 +267,12 @@ async def _bulk(
         for posting in postings
     ]
     return bulk(rules, answers, mismatch=any(map(is_mismatch, outcomes)))
+
+
+def _reserve_subject(made: Reserve, shared: str) -> Subject:
+    return Subject(
+        Verb.RESERVE, made.id, checked=made.check, reservation_id=shared, hold=(made.product.k, shared)
+    )
 
 
 def _offset_of(body: Event) -> int:
