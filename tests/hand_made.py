@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from types import SimpleNamespace
 
 from onhand.core import presets
@@ -66,7 +67,8 @@ class Hand:
     """Changes a snapshot and remembers what to write."""
 
     def __init__(self, snapshot: Snapshot, now: int = NOW) -> None:
-        self.snapshot = snapshot
+        self._read = snapshot  # the store compares with it, so it stays as it is
+        self.snapshot = deepcopy(snapshot)
         self.decision = Decision(now)
         self._levels: dict = {}
         self._products: dict = {}
@@ -144,8 +146,22 @@ class Hand:
 
     def decide(self) -> Decision:
         self.decision.levels = [
-            LevelChange(product, number, measure, level.own, level.finer, level.held)
+            LevelChange(
+                product,
+                number,
+                measure,
+                level.own,
+                level.finer,
+                level.held,
+                key,
+                stored=(key, measure) in self._read.products[product].stock,
+            )
             for (product, number, measure), level in self._levels.items()
+            for key in [
+                next(
+                    at.key for at in self.snapshot.products[product].positions.values() if at.number == number
+                )
+            ]
         ]
         self.decision.products = [
             ProductChange(product, state.version, state.next_position, state.next_hold)

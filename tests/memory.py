@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -37,7 +38,7 @@ from onhand.core.snapshot import (
 )
 from onhand.core.stock import ProductStock, StockRow
 from onhand.rows import BatchReport, ConfigurationRow, JobRow, ProductAudit, StockFilter
-from onhand.service.faults import Conflict, InvariantViolation, OutcomeUnknown, StoreUnavailable
+from onhand.service.faults import Conflict, InvariantViolation, OutcomeUnknown, Stale, StoreUnavailable
 
 
 class StillClock:
@@ -98,6 +99,9 @@ class Mishap(Enum):
     COMMIT_VIOLATION = auto()
     LOST_BUT_LANDED = auto()
     LOST_AND_GONE = auto()
+    LOST_AND_LATE = auto()
+    """The answer is lost, and the commit is carried out later, before or after the next unit. Only a commit that holds no
+    locks can be; any other is gone."""
     BROKEN_AFTER_COMMIT = auto()
 
 
@@ -133,7 +137,11 @@ class MemoryStore:
         self.gate: asyncio.Event | None = None
         """While set and not open, units wait in `gather`."""
         self.units = 0
+        self.looks = 0
         self.commits = 0
+        self.era: int | None = 1
+        self.late: list[Callable[[], None]] = []
+        """Commits that are still on their way."""
         self._lock = asyncio.Lock()
 
     @asynccontextmanager
@@ -141,9 +149,22 @@ class MemoryStore:
         mishap = next(iter(self.mishaps), Mishap.NONE)
         self.units += 1
         async with self._lock:
+            late, self.late = self.late, []
+            arrives_first = self.units % 2 == 0
+            if arrives_first:
+                self.arrive(late)
             yield MemoryUnit(self, mishap)
+            if not arrives_first:
+                self.arrive(late)
             if mishap is Mishap.BROKEN_AFTER_COMMIT:
                 raise StoreUnavailable("broken after the commit")
+
+    @staticmethod
+    def arrive(late: Sequence[Callable[[], None]]) -> None:
+        """Carry out commits that nobody waits for any more."""
+        for commit in late:
+            with suppress(Conflict):
+                commit()
 
     def product(self, key: ProductKey) -> Product:
         return self.products_[key]
@@ -313,6 +334,10 @@ class MemoryUnit:
         self._store = store
         self._mishap = mishap
 
+    @property
+    def era(self) -> int | None:
+        return self._store.era
+
     async def gather(self, reads: Reads, now_us: int) -> Snapshot:
         store = self._store
         if store.gate is not None:
@@ -355,13 +380,87 @@ class MemoryUnit:
                 raise StoreUnavailable("shut down")
             case Mishap.COMMIT_VIOLATION:
                 raise InvariantViolation("a CHECK said no")
-            case Mishap.LOST_AND_GONE:
+            case Mishap.LOST_AND_GONE | Mishap.LOST_AND_LATE:
                 raise OutcomeUnknown("lost, rolled back")
             case Mishap.LOST_BUT_LANDED:
                 store.apply(decision)
                 raise OutcomeUnknown("lost, committed")
             case _:
                 store.apply(decision)
+
+    async def look(self, places: Sequence[tuple[ProductKey, str]]) -> dict[ProductKey, ProductState]:
+        store = self._store
+        await asyncio.sleep(0)
+        if self._mishap is Mishap.GATHER_UNAVAILABLE:
+            raise StoreUnavailable("no connection")
+        store.looks += 1
+        states: dict[ProductKey, ProductState] = {}
+        for key, place in places:
+            product = store.products_.get(key)
+            if product is None:
+                continue
+            due = [hold.expires_at for hold in product.holds.values() if hold.remaining and hold.expires_at]
+            state = states.setdefault(
+                key,
+                ProductState(
+                    product.product_id,
+                    product.version,
+                    product.next_position,
+                    product.next_hold,
+                    next_due=min(due, default=None),
+                ),
+            )
+            cells = {n: at for n, at in product.positions.items() if at.place == place and at.cell == at.key}
+            state.positions |= {at.key: copy(at) for at in cells.values()}
+            state.stock |= {
+                (cells[number].key, measure): copy(level)
+                for (number, measure), level in product.stock.items()
+                if number in cells
+            }
+        return states
+
+    async def commit_unchanged(self, decision: Decision, snapshot: Snapshot) -> None:
+        store = self._store
+        await asyncio.sleep(0)
+        if not len(decision.ids) == len(decision.movements) == len(decision.new_holds):
+            raise Stale("more than reservations")
+        store.before_commit(decision)
+        carry_out = partial(self._apply_unchanged, decision, snapshot.configuration, _versions(snapshot))
+        match self._mishap:
+            case Mishap.COMMIT_CONFLICT:
+                raise Conflict("deadlock")
+            case Mishap.COMMIT_UNAVAILABLE:
+                raise StoreUnavailable("shut down")
+            case Mishap.COMMIT_VIOLATION:
+                raise InvariantViolation("a CHECK said no")
+            case Mishap.LOST_AND_GONE:
+                raise OutcomeUnknown("lost, rolled back")
+            case Mishap.LOST_AND_LATE:
+                store.late.append(carry_out)
+                raise OutcomeUnknown("lost, and on its way")
+            case Mishap.LOST_BUT_LANDED:
+                carry_out()
+                raise OutcomeUnknown("lost, committed")
+            case _:
+                carry_out()
+
+    def _apply_unchanged(
+        self, decision: Decision, configuration: dict[int, int], versions: dict[ProductKey, int]
+    ) -> None:
+        store = self._store
+        current = store.versions()
+        if any(current.get(number) != version for number, version in configuration.items()):
+            raise Stale("the configuration changed")
+        products = [change.product for change in decision.products]
+        changed = [key for key in products if store.products_[key].version != versions[key]]
+        if changed:
+            raise Stale("products changed", changed)
+        store.apply(decision)
+
+
+def _versions(snapshot: Snapshot) -> dict[ProductKey, int]:
+    """Copied: a commit that is late must not see what became of the states."""
+    return {key: state.version for key, state in snapshot.products.items()}
 
 
 class MemoryCatalogue:

@@ -11,7 +11,7 @@ from onhand.core.commands import DocumentKey
 from onhand.core.keys import ProductKey
 from onhand.core.orders.outside import Answer, NoAnswer, Request
 from onhand.core.orders.postings import ItemFilter, PostingFilter
-from onhand.core.snapshot import Decision, Reads, Snapshot
+from onhand.core.snapshot import Decision, ProductState, Reads, Snapshot
 from onhand.rows import (
     BatchReport,
     ClientRow,
@@ -83,6 +83,34 @@ class Unit(Protocol):
             Conflict: a serialization fault, deadlock or concurrent duplicate id; gather again.
             StoreUnavailable: nothing was committed.
             OutcomeUnknown: the commit was sent and its answer lost.
+        """
+
+    # Or, without a lock in between, when the decision only takes reservations (ADR 27):
+
+    @property
+    def era(self) -> int | None:
+        """Another number whenever a connection was opened; None when connections do not tell (behind a pooler).
+
+        What was remembered in another era may be of another server: a failover or a restored backup can bring old
+        versions of products back, and other contents with them.
+        """
+
+    async def look(self, places: Sequence[tuple[ProductKey, str]]) -> dict[ProductKey, ProductState]:
+        """Read the cells of places of products with their stock, all as of one moment, and lock nothing.
+
+        Products that were never stored are missing. Each state says when its first hold lapses.
+        """
+
+    async def commit_unchanged(self, decision: Decision, snapshot: Snapshot) -> None:
+        """Write and commit durably, if nothing has changed since it was read.
+
+        Locks the products of the decision in ascending order and compares their versions, and those of the
+        configurations, with the snapshot's: a product of the same version is the same in every row.
+
+        Raises:
+            Stale: something has changed, or the decision does more than to take reservations; nothing was committed.
+            Conflict, StoreUnavailable: nothing was committed.
+            OutcomeUnknown: sent, and the answer lost; it may even be carried out later.
         """
 
 

@@ -6,15 +6,17 @@ import asyncio
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from onhand.core.commands import DocumentKey, DocumentWrite, Kind
 from onhand.core.keys import shard
 from onhand.core.outcomes import Accepted, Reason
-from onhand.core.snapshot import HoldQuery, Reads, Refusal
-from onhand.service.faults import Conflict
+from onhand.core.snapshot import HoldQuery, Reads, Refusal, Snapshot
+from onhand.service.faults import Conflict, OutcomeUnknown, Stale, StoreUnavailable
+from onhand.storage.postgres.fence import close_fence
 from onhand.storage.postgres.gathering import command_hash
 from onhand.storage.postgres.plain import PlainUnit
-from onhand.storage.postgres.store import COMMIT_BATCH, PostgresStore, PostgresUnit
+from onhand.storage.postgres.store import COMMIT_BATCH, PostgresStore, PostgresUnit, lines_for
 from onhand.storage.postgres.writing import Columns, encode_accepted
 from tests.hand_made import NOW, PIECE, RESERVED, STOCKED, Hand, at, database, do, sku, wanting
 
@@ -260,6 +262,219 @@ ROWS = {
 
 async def rows_of(pool) -> dict[str, set]:
     return {name: {tuple(row) for row in await pool.fetch(text)} for name, text in ROWS.items()}
+
+
+PLACES = [(A, RED.place), (A, ELSEWHERE.place), (B, RED.place), (B, "none"), (C, RED.place)]
+
+
+async def test_a_look_sees_what_a_gather_sees(database_url):
+    async with database(database_url) as opened:
+        await stocked(opened.store)
+        gathered = (await look(opened.store, wanting(A, B, places=set(PLACES[:4])))).products
+        async with opened.store.unit() as unit:
+            looked = await unit.look(PLACES)
+    for state in gathered.values():
+        state.next_due = None
+    assert looked[A].next_due == NOW + 5, "the first hold that lapses"
+    looked[A].next_due = None
+    assert looked == gathered, "a product that was never stored is missing"
+
+
+async def test_a_look_waits_for_no_lock(house):
+    await stocked(house.store)
+    async with house.store.unit() as holding:
+        await holding.gather(wanting(A), NOW)
+        async with house.store.unit() as unit:
+            assert set(await asyncio.wait_for(unit.look(PLACES[:1]), 5)) == {A}
+
+
+async def reserve_unlocked(store, meanwhile=None, product=A, command="r"):
+    """Look, let something happen, reserve, commit if nothing has changed."""
+    async with store.unit() as unit:
+        states = await unit.look([(A, RED.place), (B, RED.place)])
+        snapshot = Snapshot({1: 1}, states)
+        hand = Hand(snapshot, NOW + 1)
+        for one in {A, product}:
+            hand.reserve(one, RED, PIECE, f"{command}-{one.product}", expires_at=NOW + 50)
+        if meanwhile is not None:
+            await meanwhile()
+        await unit.commit_unchanged(hand.decide(), snapshot)
+
+
+async def test_an_unlocked_commit_writes_the_rows_of_a_locked_one(database_url):
+    rows = []
+    for unlocked in (True, False):
+        async with database(database_url) as opened:
+            await stocked(opened.store)
+            before = await rows_of(opened.pool)
+            if unlocked:
+                await reserve_unlocked(opened.store, product=B)
+            else:
+                asked = wanting(A, B, places={(A, RED.place), (B, RED.place)})
+                async with opened.store.unit() as unit:
+                    hand = Hand(await unit.gather(asked, NOW + 1), NOW + 1)
+                    for one in (A, B):
+                        hand.reserve(one, RED, PIECE, f"r-{one.product}", expires_at=NOW + 50)
+                    await unit.commit(hand.decide())
+            after = await rows_of(opened.pool)
+            rows.append({name: after[name] - before[name] for name in TABLES})
+            await opened.pool.execute(
+                "TRUNCATE product, position, stock, hold, movement, command_id, document"
+            )
+    assert rows[0] == rows[1]
+    assert len(rows[0]["hold"]) == 2
+
+
+async def test_a_product_that_changed_is_named_and_nothing_is_written(house):
+    await stocked(house.store)
+    before = await rows_of(house.pool)
+
+    async def sell() -> None:
+        await do(house.store, wanting(B, places={(B, RED.place)}), lambda hand: hand.post(B, RED, PIECE, "p"))
+
+    with pytest.raises(Stale) as stale:
+        await reserve_unlocked(house.store, sell, product=B)
+    assert list(stale.value.products) == [B]
+    after = await rows_of(house.pool)
+    assert {row[-1] for row in after["movement"] - before["movement"]} == {"p"}
+    assert not after["hold"] - before["hold"]
+    await reserve_unlocked(house.store, product=B)
+
+
+async def somebody_waits(pool) -> None:
+    """Until a session of this database waits for a lock."""
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with asyncio.timeout(20):
+        while not await pool.fetchval(waits):
+            await pool.execute("SELECT pg_sleep(0.01)")
+
+
+async def test_an_unlocked_commit_waits_for_who_holds_the_product_and_then_fails(house):
+    await stocked(house.store)
+    async with house.store.unit() as holding:
+        hand = Hand(await holding.gather(wanting(A, places={(A, RED.place)}), NOW), NOW)
+        hand.reserve(A, RED, PIECE, "first")
+        waiting = asyncio.create_task(reserve_unlocked(house.store))
+        await somebody_waits(house.pool)
+        await holding.commit(hand.decide())
+    with pytest.raises(Stale):
+        await waiting
+    assert await house.pool.fetchval("SELECT count(*) FROM hold WHERE caller = 'tester'") == 8
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE environment SET configuration_version = 2",
+        "DELETE FROM stock WHERE measure_id = 2",
+        "DELETE FROM product WHERE product_key = 'a'",
+    ],
+    ids=["configuration", "a level is gone", "the product is gone"],
+)
+async def test_whatever_else_changed_keeps_an_unlocked_commit_out(house, change):
+    await stocked(house.store)
+    with pytest.raises(Stale):
+        await reserve_unlocked(house.store, lambda: house.pool.execute(change))
+    assert not await house.pool.fetchval("SELECT count(*) FROM command_id WHERE id LIKE 'r-%'")
+
+
+async def test_an_unlocked_commit_waits_for_a_change_of_the_configuration(house):
+    await stocked(house.store)
+    async with house.pool.acquire() as session:
+        async with session.transaction():
+            await close_fence(session, 1)
+            waiting = asyncio.create_task(reserve_unlocked(house.store))
+            await somebody_waits(house.pool)
+            await session.execute("UPDATE environment SET configuration_version = 2")
+        with pytest.raises(Stale):
+            await waiting
+
+
+async def test_an_unlocked_commit_with_an_id_that_came_before_is_a_conflict(house):
+    await stocked(house.store)
+    await reserve_unlocked(house.store)
+    with pytest.raises(Conflict) as conflict:
+        await reserve_unlocked(house.store)
+    assert not isinstance(conflict.value, Stale)
+    await reserve_unlocked(house.store, command="other")
+
+
+async def test_an_unlocked_commit_that_waits_too_long_is_known_to_have_done_nothing(database_url):
+    async with database(database_url, statement_timeout_ms=300) as opened:
+        await stocked(opened.store)
+        async with await psycopg.AsyncConnection.connect(database_url) as session:
+            await session.execute("SELECT FROM product FOR UPDATE")
+            with pytest.raises(StoreUnavailable):
+                await reserve_unlocked(opened.store)
+        await reserve_unlocked(opened.store)
+
+
+async def test_what_fails_at_the_very_end_of_an_unlocked_commit_is_a_conflict(house):
+    await stocked(house.store)
+    await house.pool.execute("""
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '40001'; END $$;
+        CREATE CONSTRAINT TRIGGER refuse AFTER UPDATE ON product DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION refuse()""")
+    with pytest.raises(Conflict):
+        await reserve_unlocked(house.store)
+    await house.pool.execute("DROP TRIGGER refuse ON product")
+    assert not await house.pool.fetchval("SELECT count(*) FROM command_id WHERE id LIKE 'r-%'")
+    await reserve_unlocked(house.store)
+
+
+@pytest.mark.parametrize(
+    ("asked", "remembers"),
+    [({}, True), ({"options": r"-c default_transaction_isolation=serializable"}, False)],
+    ids=["ours", "of the URL"],
+)
+async def test_only_sessions_with_our_isolation_may_commit_unlocked(database_url, asked, remembers):
+    url = make_conninfo(database_url, **asked)
+    lines = lines_for(url, most=1)
+    async with PostgresStore(lines).unit() as unit:
+        assert (unit.era is not None) == remembers
+    await lines.close()
+
+
+async def test_without_a_cache_of_statements_nothing_is_remembered(database_url):
+    lines = lines_for(database_url, most=1, statement_cache=False)
+    async with PostgresStore(lines).unit() as unit:
+        assert unit.era is None
+    await lines.close()
+
+
+async def test_another_connection_is_another_era(database_url):
+    lines = lines_for(database_url, most=1)
+    store = PostgresStore(lines)
+    async with store.unit() as unit:
+        first = unit.era
+    async with store.unit() as unit:
+        assert unit.era == first
+        await do_kill(database_url)
+        with pytest.raises((OutcomeUnknown, StoreUnavailable)):
+            await unit.look(PLACES)
+    async with store.unit() as unit:
+        assert unit.era != first
+    await lines.close()
+
+
+async def do_kill(database_url: str) -> None:
+    """End every other session of the database."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as session:
+        await session.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+        )
+
+
+async def test_only_reservations_are_committed_unlocked(house):
+    await stocked(house.store)
+    async with house.store.unit() as unit:
+        snapshot = Snapshot({1: 1}, await unit.look([(A, RED.place)]))
+        hand = Hand(snapshot)
+        hand.post(A, RED, PIECE, "p")
+        with pytest.raises(Stale):
+            await unit.commit_unchanged(hand.decide(), snapshot)
 
 
 @pytest.mark.parametrize("unit", [PostgresUnit, LongRoad])

@@ -10,8 +10,9 @@ import pytest
 
 from onhand.core.commands import ANYONE, DocumentKey, DocumentWrite, Kind
 from onhand.core.keys import shard
-from onhand.core.snapshot import HoldQuery, HoldTerms
+from onhand.core.snapshot import HoldQuery, HoldTerms, Snapshot
 from onhand.storage.postgres.line import Line
+from onhand.storage.postgres.lines import Lines
 from onhand.storage.postgres.statements import query
 from onhand.storage.postgres.store import PostgresUnit, lines_for
 from tests.hand_made import NOW, PIECE, RESERVED, Hand, at, database, sku, wanting
@@ -37,8 +38,9 @@ INSERT INTO document SELECT n, 1, 'order', 'q' || n, 1, '', ARRAY['a'], n, n, n 
 class Explained:
     """A line that keeps the plan of each statement, also of those inside functions."""
 
-    def __init__(self, session: Line) -> None:
+    def __init__(self, session: Line, lines: Lines) -> None:
         self.session = session
+        self.lines = lines
         self.plans: list[str] = []
         session.connection.add_notice_handler(self._heard)
 
@@ -48,7 +50,7 @@ class Explained:
     async def run(self, number: int) -> None:
         """One unit that touches every table in every way the hot path has."""
         self.plans.clear()
-        unit = PostgresUnit(self.session)
+        unit = PostgresUnit(self.session, self.lines)
         reads = wanting(
             A,
             places={(A, RED.place)},
@@ -81,11 +83,20 @@ class Explained:
 
     async def reserve(self, number: int) -> None:
         """One unit that only reserves, so that it takes the short road."""
-        unit = PostgresUnit(self.session)
+        unit = PostgresUnit(self.session, self.lines)
         asked = wanting(A, places={(A, RED.place)}, ids=[(1, Kind.RESERVE, f"s{number}")])
         hand = Hand(await unit.gather(asked, NOW - 1), NOW - 1)
         hand.reserve(A, RED, PIECE, f"s{number}", expires_at=NOW + 9)
         await unit.commit(hand.decide())
+
+    async def reserve_unlocked(self, number: int) -> None:
+        """One unit of the optimistic road."""
+        unit = PostgresUnit(self.session, self.lines)
+        states = await unit.look([(A, RED.place)])
+        snapshot = Snapshot({1: 1}, states)
+        hand = Hand(snapshot, NOW - 1)
+        hand.reserve(A, RED, PIECE, f"u{number}", expires_at=NOW + 9)
+        await unit.commit_unchanged(hand.decide(), snapshot)
 
 
 @pytest.fixture
@@ -99,7 +110,7 @@ async def explained(database_url):
         " SET auto_explain.log_timing = off; SET auto_explain.log_nested_statements = on;"
         " SET auto_explain.log_level = notice"
     )
-    yield Explained(line)
+    yield Explained(line, lines)
     await lines.release(line)
     await lines.close()
 
@@ -133,16 +144,20 @@ async def test_the_hot_path_keeps_to_its_indexes(explained, database_url, units,
     for number in range(10, 10 + units):
         await explained.run(number)
         await explained.reserve(number)
+        await explained.reserve_unlocked(number)
     await explained.session.execute(before)
     for number in range(3):
         await explained.run(number)
         await explained.reserve(number)
+        await explained.reserve_unlocked(number)
     await fill(database_url)
     await explained.session.execute(after)
     await explained.run(3)
     await explained.reserve(3)
+    await explained.reserve_unlocked(3)
     plans = "\n".join(explained.plans)
     assert {"CTE cell", "CTE taken"} <= set(re.findall(r"CTE cell|CTE taken", plans)), "the short road"
+    assert "CTE found" in plans, "the optimistic road"
     assert {"Update on document", "jsonb_to_record"} <= set(
         re.findall(r"Update on document|jsonb_to_record", plans)
     )

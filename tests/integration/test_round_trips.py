@@ -16,6 +16,7 @@ from onhand.core.orders.requests import StatusUpdate
 from onhand.core.outcomes import Accepted
 from onhand.service.workflow.orders import Created
 from onhand.storage.postgres.line import Line
+from onhand.storage.postgres.lines import Lines
 from onhand.storage.postgres.pool import open_pool
 from onhand.storage.postgres.store import PostgresUnit
 from tests.orders import TESTER, Process, an_order, configure, configured
@@ -73,8 +74,8 @@ async def counted(database_url: str) -> AsyncIterator[Counted]:
     sent: list[str] = []
 
     class CountingUnit(PostgresUnit):
-        def __init__(self, line: Line) -> None:
-            super().__init__(CountingLine(line, sent))
+        def __init__(self, line: Line, lines: Lines) -> None:
+            super().__init__(CountingLine(line, sent), lines)
 
     pool = await open_pool(database_url, connections_min=1, connections_max=1)
     connection = await pool.acquire()

@@ -230,16 +230,20 @@ class Book:
         net: dict[str, int] = {}
         reserved: dict[str, int] = {}
         stock = {**self._state.stock, **self._levels} if self._levels else self._state.stock
+        positions, counts, holds = self._positions, availability.net, availability.reserved
+        forgotten = place in self._wiped
         for (position, measure), level in stock.items():
-            at = self._positions.get(position)
+            sign = counts.get(measure)
+            if sign is None and measure not in holds:
+                continue
+            at = positions.get(position)
             if at is None or at.place != place or at.cell != position:
                 continue
-            if place in self._wiped and (position, measure) not in self._levels:
+            if forgotten and (position, measure) not in self._levels:
                 continue
-            sign = availability.net.get(measure)
             if sign is not None:
                 net[position] = net.get(position, 0) + sign * (level.own + level.finer)
-            elif measure in availability.reserved:
+            else:
                 reserved[position] = reserved.get(position, 0) + level.own + level.finer
         cells = [(cell, quantity, reserved.pop(cell, 0)) for cell, quantity in net.items()]
         cells += [(cell, 0, quantity) for cell, quantity in reserved.items()]
@@ -311,10 +315,15 @@ class Book:
         if counters != (state.version, state.next_position, state.next_hold):
             decision.products.append(ProductChange(key, *counters))
         decision.positions += self._entered
-        positions = self._positions
-        for (position, measure), level in self._levels.items():
+        positions, stored = self._positions, state.stock
+        for at, level in self._levels.items():
+            position, measure = at
             number = positions[position].number
-            decision.levels.append(LevelChange(key, number, measure, level.own, level.finer, level.held))
+            decision.levels.append(
+                LevelChange(
+                    key, number, measure, level.own, level.finer, level.held, position, stored=at in stored
+                )
+            )
         for text, time in self._set_at.items():
             decision.set_at.append((key, positions[text].number, time))
         self.holdings.close(decision)

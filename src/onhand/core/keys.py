@@ -91,7 +91,7 @@ RESERVATIONS = UUID("6f1c2b0e-8f0a-5d4e-9b51-0c7d3f2a9e64")
 """Namespace of reservation ids. Never change it: clients keep the ids."""
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=50_000)
 def reservation_id(product: ProductKey, cell: str, measure: tuple[str, str], *, hyphens: bool = True) -> str:
     """The shared id of all reservations of one measure at one node (specification 3.4).
 

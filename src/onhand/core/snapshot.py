@@ -112,6 +112,8 @@ class ProductState:
     holds: dict[int, HoldState] = field(default_factory=dict)
     """Those asked for, and always every hold that is due (`expires_at <= now`) and still open, with the stock of
     its position and of its cell."""
+    next_due: int | None = None
+    """When the first open hold lapses; None: none does. Only `Unit.look` says so."""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -229,6 +231,10 @@ class LevelChange(msgspec.Struct, frozen=True):
     own: int
     finer: int
     held: int
+    key: str
+    """Of the position."""
+    stored: bool
+    """Whether the row was read; otherwise it is the first of its kind."""
 
 
 class ProductChange(msgspec.Struct, frozen=True):

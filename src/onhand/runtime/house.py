@@ -220,6 +220,7 @@ def _build(settings: Settings, url: str, pool: Database, lines: Lines) -> House:
         deadline_seconds=settings.deadline_ms / 1_000,
         conflict_retries=settings.conflict_retries,
         drain_seconds=settings.shutdown_seconds,
+        cells_remembered=settings.cells_remembered,
     )
     documents = PostgresDocuments(pool)
     rates = Rates(documents, batcher)

@@ -55,6 +55,7 @@ class Batcher:
         retry_pause_seconds: float = 0.002,
         settle_seconds: float = 10.0,
         drain_seconds: float = 10.0,
+        cells_remembered: int = 0,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._environments = environments
@@ -67,6 +68,8 @@ class Batcher:
             conflict_retries=conflict_retries,
             retry_pause_seconds=retry_pause_seconds,
             settle_seconds=settle_seconds,
+            cells_remembered=cells_remembered,
+            time=self._time,
             jitter=jitter,
         )
         self._batch_max = batch_max
@@ -76,6 +79,10 @@ class Batcher:
         self._tasks: list[asyncio.Task[None]] = []
         self._accepting = False
         self._loop: asyncio.AbstractEventLoop
+
+    def _time(self) -> float:
+        """Seconds; deadlines are told in it. Asking which loop runs would cost a system call each time."""
+        return self._loop.time()
 
     # Life --------------------------------------------------------------------------------------------------
 

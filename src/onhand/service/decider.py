@@ -14,6 +14,10 @@ gathered and decided again after a short jittered pause. If it persists, the bat
 single submissions, so that only the unlucky one is answered with the fault. An unexpected error or a contradiction in
 the stored state is cut down in the same way: a bad command does not sink its neighbours.
 
+**The optimistic road.** Reservations are first tried without locks (`optimistic`, ADR 27); what comes here is the rest, what that
+road could not confirm, and what it lost the answer to. Such a *late* commit held no locks, so no gather is final about it: it is
+looked for in each, until the batch is committed or the configuration has changed.
+
 **A lost answer.** When the commit was sent and its answer lost, the batch is kept with its decision and gathered
 again. The locks of `gather` wait until the lost transaction has ended, so what is read then is final. A commit is all
 or nothing: if the command ids that the decision wrote are there, with the very outcomes that it decided, and its
@@ -50,6 +54,7 @@ from onhand.service.faults import (
     OutcomeUnknown,
     StoreUnavailable,
 )
+from onhand.service.optimistic import Optimist
 from onhand.service.parts import Part, build_again, events, landed, name, oversold, rules_of, violation
 from onhand.service.submissions import Lane, Submission
 
@@ -73,6 +78,8 @@ class Decider:
         conflict_retries: int,
         retry_pause_seconds: float,
         settle_seconds: float,
+        cells_remembered: int,
+        time: Callable[[], float],
         jitter: Callable[[], float],
     ) -> None:
         self._store = store
@@ -83,12 +90,10 @@ class Decider:
         self._conflict_retries = conflict_retries
         self._retry_pause_seconds = retry_pause_seconds
         self._settle_seconds = settle_seconds
+        self._time = time
+        """Seconds; deadlines are told in it."""
         self._jitter = jitter
-
-    @staticmethod
-    def _now() -> float:
-        """Time of the event loop, seconds; deadlines are told in it."""
-        return asyncio.get_running_loop().time()
+        self._optimist = Optimist(store, clock, _decide, time=time, probe=probe, cells_max=cells_remembered)
 
     async def answer(self, lane: Lane, batch: list[Submission]) -> None:
         """Answer each submission of a batch exactly once, in parts if it cannot be decided as a whole.
@@ -96,11 +101,18 @@ class Decider:
         Raises:
             CancelledError: the service stops; every submission was answered.
         """
-        parts = [Part(batch)]
+        parts = await self._optimist.attempt(lane, batch)
+        parts.reverse()
         while parts:
             part = parts.pop()
+            if part.committed:
+                self._reply(lane, part)
+                continue
             error = await self._decide_part(lane, part)
             if error is None:
+                continue
+            if part.late is not None:
+                part.fail(_unknown())  # not cut: its decision is found as a whole or not at all
                 continue
             if len(part.waiting) > 1:
                 half = len(part.waiting) // 2
@@ -131,7 +143,7 @@ class Decider:
         except asyncio.CancelledError:
             if part.committed:
                 self._reply(lane, part)
-            part.fail(_unknown() if part.committing or part.uncertain else stopping())
+            part.fail(_unknown() if part.committing or part.uncertain or part.late else stopping())
             raise
         return None
 
@@ -147,13 +159,14 @@ class Decider:
                 snapshot = await unit.gather(reads(works), now)
                 gathered = perf_counter()
                 lost, part.uncertain = part.uncertain, None
-                if lost is not None and landed(lost, snapshot):
-                    part.decided, part.committed = lost, True
-                    return
+                for sent in (lost, part.late):
+                    if sent is not None and landed(sent, snapshot):
+                        part.decided, part.committed = sent, True
+                        return
                 rules, part.outdated = rules_of(part.waiting, snapshot)
                 if part.outdated:
                     return
-                if lost is not None or part.waiting[0].deadline < self._now():
+                if lost is not None or part.waiting[0].deadline < self._time():
                     self._drop_late(part)
                     works = [submission.work for submission in part.waiting]
                 decision = part.decided = _decide(works, snapshot, rules, now)
@@ -162,6 +175,7 @@ class Decider:
                     part.committing = True
                     await unit.commit(decision)
                     part.committing = False
+                    self._optimist.forget(decision)
                 part.committed = True
                 part.timings = (gathered - begun, decided - gathered, perf_counter() - decided)
         except Exception:
@@ -174,9 +188,9 @@ class Decider:
         self._probe.fault("unit", type(error).__name__, len(part.waiting))
         if isinstance(error, OutcomeUnknown) and part.committing:
             part.uncertain = part.decided
-            part.settle_until = part.settle_until or self._now() + self._settle_seconds
         if part.uncertain is not None:
-            if self._now() >= part.settle_until:
+            part.settle_until = part.settle_until or self._time() + self._settle_seconds
+            if self._time() >= part.settle_until:
                 part.fail(_unknown())
             elif not isinstance(error, OutcomeUnknown):
                 await self._pause(8)
@@ -190,12 +204,13 @@ class Decider:
         elif isinstance(error, InvariantViolation) or not isinstance(error, Fault):
             return True
         else:
-            part.fail(error)
+            part.fail(_unknown() if part.late else error)
         return False
 
     async def _rebuild(self, part: Part) -> None:
         """Build the submissions of outdated environments again with the rules as they are now."""
         part.rebuilds += 1
+        part.late = None  # it was decided under the old configuration, which its commit would compare
         self._probe.fault("unit", "ConfigurationChanged", len(part.waiting))
         if part.rebuilds > REBUILDS_MAX:
             part.fail(Conflict("The configuration kept changing; nothing was recorded. Try again."))
@@ -221,8 +236,13 @@ class Decider:
         return not all(submission.answered for submission in part.waiting)
 
     def _drop_late(self, part: Part) -> None:
-        """Take out the submissions nobody waits for, and answer those whose deadline has passed."""
-        now = self._now()
+        """Take out the submissions nobody waits for, and answer those whose deadline has passed.
+
+        Not while a late commit may still be carried out: only what is decided again keeps it from that.
+        """
+        if part.late is not None:
+            return
+        now = self._time()
         wanted = [submission for submission in part.waiting if not submission.answered]
         part.waiting = [submission for submission in wanted if submission.deadline >= now]
         late = len(wanted) - len(part.waiting)
@@ -247,7 +267,7 @@ class Decider:
             raise InvariantViolation("A unit left neither a decision nor outdated rules.")
         for submission, outcome in zip(part.waiting, decision.outcomes, strict=True):
             submission.reply(outcome)
-        answered = self._now() + self._deadline_seconds
+        answered = self._time() + self._deadline_seconds
         gather_seconds, decide_seconds, commit_seconds = part.timings
         self._probe.batch(
             BatchReport(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from onhand.core.keys import ProductKey
+
 
 class Fault(Exception):  # noqa: N818 - the field's word; refusals are values, these are faults
     """Base of all faults; `retryable` says whether the same call may be sent again with the same id."""
@@ -27,6 +31,15 @@ class OutcomeUnknown(Fault):
 
 class Conflict(Fault):
     """A serialization fault, deadlock or concurrent duplicate id; the batcher gathers and decides again."""
+
+
+class Stale(Conflict):
+    """What was decided on has changed since it was read; nothing was recorded. Never leaves the batcher."""
+
+    def __init__(self, text: str, products: Sequence[ProductKey] = ()) -> None:
+        super().__init__(text)
+        self.products = products
+        """Those that have changed, as far as that is known."""
 
 
 class UnknownEnvironment(Fault):

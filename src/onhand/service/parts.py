@@ -81,6 +81,10 @@ class Part:
     """Ids of the environments whose configuration the last unit found changed."""
     timings: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Seconds of gather, decide and commit of the last unit."""
+    late: Decision | None = None
+    """Decision of `waiting`, as it stands, whose commit held no locks and whose answer was lost (ADR 27): it may be carried out at
+    any time, until what it was decided on has changed. So it is looked for in each snapshot, nothing drops out, and
+    nobody is told that nothing was recorded."""
 
     def fail(self, fault: Fault) -> None:
         """Answer all with the fault."""

@@ -83,6 +83,15 @@ class EngineSettings(BaseSettings):
         ge=1,
         le=1_000_000,
     )
+    cells_remembered: int = knob(
+        50_000,
+        "Stock cells of recently sold products that a process remembers to decide on before it asks the database, "
+        "which confirms or refuses; about 1.5 kB each. 0: always lock and read first.",
+        group="engine",
+        unit="cells",
+        ge=0,
+        le=10_000_000,
+    )
     deadline_ms: int = knob(
         5_000,
         "How long a command may wait for its batch to be committed before it is answered 503, nothing recorded.",

@@ -55,7 +55,7 @@ def fault_of(error: BaseException) -> Fault | None:
                 f"The database refused the batch (SQLSTATE {state}); nothing was recorded."
             )
         return None
-    if isinstance(error, LOST):
+    if isinstance(error, LOST) or type(error) is psycopg.DatabaseError:  # an answer that says no state at all
         return StoreUnavailable(
             f"No connection to the database ({type(error).__name__}); nothing was recorded. Try again."
         )
@@ -65,11 +65,13 @@ def fault_of(error: BaseException) -> Fault | None:
 def commit_fault_of(error: BaseException) -> Fault | None:
     """The fault of a COMMIT that failed.
 
-    An answer of the server that names a conflict means that nothing was committed; a lost connection, or a
-    server that went down while it committed, leaves the outcome unknown.
+    An answer of the server that names a conflict, or is no worse than an ERROR (a statement that took too long, a full
+    disk), means that nothing was committed; a lost connection, or a server that went down while it committed, leaves the
+    outcome unknown.
     """
     fault = fault_of(error)
-    if isinstance(fault, StoreUnavailable):
+    told = isinstance(error, psycopg.Error) and error.diag.severity_nonlocalized == "ERROR"
+    if isinstance(fault, StoreUnavailable) and not told:
         return OutcomeUnknown("The commit was sent and its answer was lost. Retry with the same id.")
     return fault
 

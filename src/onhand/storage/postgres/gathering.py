@@ -107,8 +107,6 @@ class Asked:
         self.ids = reads.ids
         self._hashes = {command: command_hash(command) for command in reads.ids}
         self.documents = sorted(reads.documents)
-        self.stored: set[tuple[int, int, int]] = set()
-        """(product ordinal, position, measure) of the stock rows that were read; set by `snapshot`."""
         self.environments = sorted(
             {product.environment for product in self.products}
             | {command[0] for command in reads.ids}
@@ -178,8 +176,6 @@ class Asked:
             ProductState(*row) for row in rows(got.product_id, got.version, got.next_position, got.next_hold)
         ]
         keys = _positions(states, got)
-        if got.stock_of is not None:
-            self.stored = set(rows(got.stock_of, got.stock_position, got.stock_measure))
         for of, number, measure, own, finer, held in rows(
             got.stock_of, got.stock_position, got.stock_measure, got.own, got.finer, got.held
         ):

@@ -51,6 +51,9 @@ class Line:
         self.connection = connection
         self.begin: Sequence[Sent] = ((BEGIN, ()),)
         """What opens a transaction."""
+        self.settled = True
+        """Whether the session is our own and has our settings: then the statements of one message are a transaction by
+        themselves, in READ COMMITTED, and another server would be another connection."""
         self._pg = connection.pgconn
         self._socket = connection.pgconn.socket
         self._wait_s = wait_s

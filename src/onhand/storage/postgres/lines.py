@@ -25,6 +25,9 @@ PLANNER: Final = {
 }
 """Settings that leave the planner no choice in the functions of the hot path (ADR 17)."""
 
+FOUND: Final = "SELECT current_setting('enable_seqscan') AS seqscan, current_setting('default_transaction_isolation') AS isolation"
+"""What a session has of its settings."""
+
 SETTLE: Final = Statement(
     b"settle",
     b"SELECT "
@@ -69,12 +72,15 @@ class Lines:
                 # A process that hangs or vanishes within a unit must not keep its locks from the others.
                 "idle_in_transaction_session_timeout": statement_timeout_ms,
                 "timezone": "UTC",
+                "default_transaction_isolation": r"read\ committed",
                 **PLANNER,
             }
             given = conninfo_to_dict(url).get("options")
             ours = [f"-c {name}={value}" for name, value in settings.items()]
             parameters["options"] = " ".join([*ours, str(given)] if given else ours)
         self._conninfo = make_conninfo(url, **parameters)
+        self.opened = 0
+        """Connections that were made so far."""
         self._idle: list[Line] = []
         self._open = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -114,17 +120,19 @@ class Lines:
             )
             try:
                 line = Line(connection, self._wait_s, prepares=self._prepares)
-                # A pooler may leave out what was asked of the session.
-                if (
-                    await line.fetchval("SELECT current_setting('enable_seqscan')")
-                    != PLANNER["enable_seqscan"]
-                ):
+                # A pooler may leave out what was asked of the session, and the URL may ask for something else.
+                found = await line.fetchrow(FOUND)
+                isolated = found is not None and found["isolation"] == "read committed"
+                line.settled = self._prepares and isolated
+                if found is None or found["seqscan"] != PLANNER["enable_seqscan"]:
+                    line.settled = False
                     line.begin = ((BEGIN, ()), (SETTLE, ()))
                     await line.prepare((SETTLE,))
                 await line.prepare(self._statements)
             except BaseException:
                 await connection.close()
                 raise
+        self.opened += 1
         return line
 
     async def release(self, line: Line) -> None:

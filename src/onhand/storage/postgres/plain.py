@@ -111,7 +111,6 @@ class PlainUnit(PostgresUnit):
             )
             if row["measure_id"] is not None:
                 state.stock[row["key"], row["measure_id"]] = Level(row["own"], row["finer"], row["held"])
-                asked.stored.add((asked.ordinals[product], row["position_no"], row["measure_id"]))
 
 
 def wanted_holds(reads: Reads, product: ProductKey, holds: list[Row], now_us: int) -> set[int]:

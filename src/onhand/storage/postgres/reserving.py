@@ -15,7 +15,7 @@ from typing import Final
 
 from onhand.core.commands import Kind
 from onhand.core.keys import ProductKey
-from onhand.core.snapshot import Decision, LevelChange, Movement, NewHold, NewId
+from onhand.core.snapshot import Decision, LevelChange, Movement, NewHold, NewId, ProductChange
 from onhand.storage.postgres.arrays import binaries, literal
 from onhand.storage.postgres.gathering import Asked
 from onhand.storage.postgres.line import Statement
@@ -62,9 +62,12 @@ def gather_arguments(asked: Asked, now_us: int) -> list[bytes] | None:
     ]
 
 
-def commit_arguments(columns: Columns) -> list[bytes] | None:
-    """Parameters of `reserve_batch.sql`; None when something else than reservations was decided."""
-    decision, product_ids = columns.decision, columns.ids
+def commit_arguments(columns: Columns, *, unlocked: bool = False) -> list[bytes] | None:
+    """Parameters of `reserve_batch.sql`; None when something else than reservations was decided.
+
+    `unlocked`: the snapshot was not read under locks, so the versions of the configurations are compared as well.
+    """
+    decision, snapshot, product_ids = columns.decision, columns.snapshot, columns.ids
     taken = _taken(decision)
     if taken is None:
         return None
@@ -73,6 +76,7 @@ def commit_arguments(columns: Columns) -> list[bytes] | None:
     holds = [hold for _, _, hold in taken]
     hash_of = columns.asked.hash_of
     known, first = columns.levels()
+    products = locked_products(decision)
     return [
         b"%d" % decision.now,
         literal([row.product.k for row in moves]),
@@ -94,13 +98,21 @@ def commit_arguments(columns: Columns) -> list[bytes] | None:
         _sparse([row.order for row in holds]),
         _sparse([row.owner for row in holds]),
         _sparse([row.expires_at for row in holds]),
-        literal([row.product.k for row in decision.products]),
-        literal([product_ids[row.product] for row in decision.products]),
-        literal([row.version for row in decision.products]),
-        literal([row.next_hold for row in decision.products]),
+        literal([row.product.k for row in products]),
+        literal([product_ids[row.product] for row in products]),
+        literal([row.version for row in products]),
+        literal([row.next_hold for row in products]),
         *_levels(known, product_ids),
         *_levels(first, product_ids),
+        literal([snapshot.products[row.product].version for row in products]),
+        literal(list(snapshot.configuration)) if unlocked else NOTHING,
+        literal(list(snapshot.configuration.values())) if unlocked else NOTHING,
     ]
+
+
+def locked_products(decision: Decision) -> list[ProductChange]:
+    """The products in the order in which they are locked, which is that of every gather."""
+    return sorted(decision.products, key=lambda row: (row.product.k, row.product))
 
 
 def _taken(decision: Decision) -> list[tuple[NewId, Movement, NewHold]] | None:

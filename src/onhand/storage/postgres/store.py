@@ -15,29 +15,42 @@ only a connection that was already lost before the message was sent is known to 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
 
-from onhand.core.snapshot import Decision, Reads, Snapshot
-from onhand.service.faults import Conflict
+from onhand.core.keys import ProductKey
+from onhand.core.snapshot import Decision, ProductState, Reads, Snapshot
+from onhand.service.faults import Conflict, Stale
+from onhand.storage.postgres.arrays import literal
 from onhand.storage.postgres.errors import LOST, commit_fault_of, faults
+from onhand.storage.postgres.fence import FENCE
 from onhand.storage.postgres.gathering import ENSURE, GATHER, Asked, decode_got
-from onhand.storage.postgres.line import BEGIN, COMMIT, ROLLBACK, Line, Sent
+from onhand.storage.postgres.line import BEGIN, COMMIT, ROLLBACK, Line, Sent, Statement
 from onhand.storage.postgres.lines import Lines
+from onhand.storage.postgres.looking import LOOK_AT_PLACES, Pair, look_arguments, looked
 from onhand.storage.postgres.reserving import (
     GATHER_PLACES,
     RESERVE_BATCH,
     commit_arguments,
     gather_arguments,
+    locked_products,
 )
 from onhand.storage.postgres.wiping import forget_ids, forget_stock
 from onhand.storage.postgres.writing import COMMIT_BATCH, Columns
 
-STATEMENTS = (BEGIN, COMMIT, ROLLBACK, ENSURE, GATHER, COMMIT_BATCH, GATHER_PLACES)
+SHARE_FENCES = Statement(
+    b"share_fences",
+    b"SELECT pg_advisory_xact_lock_shared(%d, one) FROM unnest($1::integer[]) AS one" % FENCE,
+)
+
+STATEMENTS = (BEGIN, COMMIT, ROLLBACK, ENSURE, GATHER, COMMIT_BATCH, GATHER_PLACES, SHARE_FENCES)
 """What a line prepares when it is opened."""
+
+CHANGED = frozenset({"OH001", "P0004"})
+"""SQLSTATEs of `stale` and `contradiction`: a product, a configuration or a level is not as it was read."""
 
 ATTEMPTS = 3
 """Times a gather starts over because a product row is missing. The second finds it; one more for a deletion."""
@@ -46,10 +59,16 @@ ATTEMPTS = 3
 class PostgresUnit:
     """A transaction: gather in one call of a database function, commit in another. Implements `ports.Unit`."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Line, lines: Lines) -> None:
         self._line = line
+        self._lines = lines
         self._asked = Asked(Reads())
         self._snapshot = Snapshot()
+
+    @property
+    def era(self) -> int | None:
+        """See `ports.Unit.era`."""
+        return self._lines.opened if self._line.settled else None
 
     async def gather(self, reads: Reads, now_us: int) -> Snapshot:
         """Ensure, lock in ascending order, then read; one round trip. See `ports.Unit.gather`."""
@@ -60,26 +79,54 @@ class PostgresUnit:
 
     async def commit(self, decision: Decision) -> None:
         """Write and commit durably; one round trip. See `ports.Unit.commit`."""
-        last = (COMMIT, ())
+        sent: list[Sent] = []
         with faults():
             if decision.wipes:
                 await self._wipe(decision)
-            sent: list[Sent] = [last]
             if decision.changes:
-                writing = self._writing(Columns(decision, self._snapshot, self._asked))
-                await self._line.prepare(writing[:1])
-                sent = [writing, last]
+                sent = [self._writing(Columns(decision, self._snapshot, self._asked))]
+                await self._line.prepare([statement for statement, _ in sent])
+        answers = await self._send_last([*sent, (COMMIT, ())])
+        if answers[-1].command_status != b"COMMIT":
+            raise Conflict("The transaction had failed and was rolled back; nothing was recorded.")
+
+    async def look(self, places: Sequence[Pair]) -> dict[ProductKey, ProductState]:
+        """Read without locks; one round trip. See `ports.Unit.look`."""
+        with faults():
+            await self._line.prepare((LOOK_AT_PLACES,))
+            answers = await self._line.send((LOOK_AT_PLACES, look_arguments(places)))
+            return looked(places, answers[0].get_value(0, 0) or b"")
+
+    async def commit_unchanged(self, decision: Decision, snapshot: Snapshot) -> None:
+        """Compare, write and commit; one round trip. See `ports.Unit.commit_unchanged`."""
+        arguments = commit_arguments(Columns(decision, snapshot, Asked(Reads())), unlocked=True)
+        if arguments is None:
+            raise Stale("The batch does more than to take reservations; nothing was recorded.")
+        with faults():
+            await self._line.prepare((RESERVE_BATCH,))
+        fence = (SHARE_FENCES, [literal(sorted(snapshot.configuration))])
+        try:  # no BEGIN, no COMMIT: statements of one message are a transaction
+            await self._send_last([fence, (RESERVE_BATCH, arguments)])
+        except psycopg.Error as error:
+            if error.sqlstate not in CHANGED:
+                raise
+            ordinals = (error.diag.message_detail or "").split(",")
+            locked = locked_products(decision)
+            changed = [locked[int(ordinal) - 1].product for ordinal in ordinals if ordinal]
+            raise Stale("What was decided on has changed; nothing was recorded.", changed) from error
+
+    async def _send_last(self, statements: Sequence[Sent]) -> list[psycopg.pq.abc.PGresult]:
+        """Send the last statements of a transaction; the one place that knows what a failed commit means."""
+        with faults():
             if self._line.lost:
                 raise psycopg.OperationalError("the connection was lost before the commit was sent")
         try:
-            answers = await self._line.send(*sent)
+            return await self._line.send(*statements)
         except (psycopg.Error, *LOST) as error:
             fault = commit_fault_of(error)
             if fault is None:
                 raise
             raise fault from error
-        if answers[-1].command_status != b"COMMIT":
-            raise Conflict("The transaction had failed and was rolled back; nothing was recorded.")
 
     async def _read(self, asked: Asked, now_us: int) -> Snapshot:
         gather = [*self._line.begin, self._reading(asked, now_us)]
@@ -131,6 +178,6 @@ class PostgresStore:
         with faults():
             line = await self._lines.acquire()
         try:
-            yield self._unit(line)
+            yield self._unit(line, self._lines)
         finally:
             await self._lines.release(line)

@@ -90,13 +90,12 @@ class Columns:
 
     def levels(self) -> tuple[list[LevelChange], list[LevelChange]]:
         """Those whose row was read, and those whose row is the first of its kind."""
-        of, stored = self.asked.ordinals, self.asked.stored
         if self.decision.wipes:  # rows that were read may be gone
-            stored = set()
+            return [], self.decision.levels
         known: list[LevelChange] = []
         first: list[LevelChange] = []
         for row in self.decision.levels:
-            (known if (of[row.product], row.position, row.measure) in stored else first).append(row)
+            (known if row.stored else first).append(row)
         return known, first
 
     def _level_table(self, levels: list[LevelChange]) -> bytes:
