@@ -234,7 +234,7 @@ class Optimist:
         products = {work.product for work in _reserves(part)}
         if isinstance(error, Stale):
             self._avoid(error.products)
-            self._remembered.forget(error.products or products)
+            self._remembered.clear()  # whoever changed these has probably changed others, too
         elif isinstance(error, OutcomeUnknown) and part.committing:
             part.late = part.decided
             self._remembered.forget(products)

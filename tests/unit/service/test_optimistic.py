@@ -131,6 +131,19 @@ async def test_what_another_process_changed_is_found_and_decided_again(house):
     assert GATHERED == [("bell", "bike")]
 
 
+async def test_one_product_that_changed_makes_all_be_looked_at_again(house):
+    batcher = await stocked(house, "bike", "bell", pieces=9)
+    other = await house.batcher(cells_remembered=100)
+    await batch(other, reserve("bike", 1, "r1"), reserve("bell", 1, "r2"))
+    await batch(batcher, reserve("bike", 1, "r3"))
+    for number in range(2):  # the pause after the failure
+        await batch(batcher, reserve("bike", 1, f"p{number}"))
+    house.store.looks = 0
+    assert left(await batch(batcher, reserve("bell", 1, "r4"))) == [7]
+    assert house.store.looks == 1
+    assert house.ear.faults["optimistic", "Stale"] == 1
+
+
 async def test_after_another_connection_nothing_is_remembered(house):
     """A failover or a restored backup may bring an old version of a product back, with other contents."""
     batcher = await stocked(house, "bike", pieces=5)
