@@ -373,6 +373,10 @@ class MemoryUnit:
         store = self._store
         await asyncio.sleep(0)
         store.before_commit(decision)
+        self._meet(partial(store.apply, decision))
+
+    def _meet(self, carry_out: Callable[[], None], late: Callable[[], None] | None = None) -> None:
+        """Carry a commit out, or what happens to it instead; `late` is what may still be carried out when it is lost."""
         match self._mishap:
             case Mishap.COMMIT_CONFLICT:
                 raise Conflict("serialization")
@@ -381,12 +385,14 @@ class MemoryUnit:
             case Mishap.COMMIT_VIOLATION:
                 raise InvariantViolation("a CHECK said no")
             case Mishap.LOST_AND_GONE | Mishap.LOST_AND_LATE:
-                raise OutcomeUnknown("lost, rolled back")
+                if late is not None and self._mishap is Mishap.LOST_AND_LATE:
+                    self._store.late.append(late)
+                raise OutcomeUnknown("lost")
             case Mishap.LOST_BUT_LANDED:
-                store.apply(decision)
+                carry_out()
                 raise OutcomeUnknown("lost, committed")
             case _:
-                store.apply(decision)
+                carry_out()
 
     async def look(self, places: Sequence[tuple[ProductKey, str]]) -> dict[ProductKey, ProductState]:
         store = self._store
@@ -426,23 +432,7 @@ class MemoryUnit:
             raise Stale("more than reservations")
         store.before_commit(decision)
         carry_out = partial(self._apply_unchanged, decision, snapshot.configuration, _versions(snapshot))
-        match self._mishap:
-            case Mishap.COMMIT_CONFLICT:
-                raise Conflict("deadlock")
-            case Mishap.COMMIT_UNAVAILABLE:
-                raise StoreUnavailable("shut down")
-            case Mishap.COMMIT_VIOLATION:
-                raise InvariantViolation("a CHECK said no")
-            case Mishap.LOST_AND_GONE:
-                raise OutcomeUnknown("lost, rolled back")
-            case Mishap.LOST_AND_LATE:
-                store.late.append(carry_out)
-                raise OutcomeUnknown("lost, and on its way")
-            case Mishap.LOST_BUT_LANDED:
-                carry_out()
-                raise OutcomeUnknown("lost, committed")
-            case _:
-                carry_out()
+        self._meet(carry_out, late=carry_out)
 
     def _apply_unchanged(
         self, decision: Decision, configuration: dict[int, int], versions: dict[ProductKey, int]

@@ -55,7 +55,17 @@ from onhand.service.faults import (
     StoreUnavailable,
 )
 from onhand.service.optimistic import Optimist
-from onhand.service.parts import Part, build_again, events, landed, name, oversold, rules_of, violation
+from onhand.service.parts import (
+    Part,
+    build_again,
+    events,
+    landed,
+    name,
+    oversold,
+    rules_of,
+    unknown,
+    violation,
+)
 from onhand.service.submissions import Lane, Submission
 
 log = structlog.get_logger("onhand.batcher")
@@ -112,7 +122,7 @@ class Decider:
             if error is None:
                 continue
             if part.late is not None:
-                part.fail(_unknown())  # not cut: its decision is found as a whole or not at all
+                part.fail(unknown())  # not cut: its decision is found as a whole or not at all
                 continue
             if len(part.waiting) > 1:
                 half = len(part.waiting) // 2
@@ -143,7 +153,7 @@ class Decider:
         except asyncio.CancelledError:
             if part.committed:
                 self._reply(lane, part)
-            part.fail(_unknown() if part.committing or part.uncertain or part.late else stopping())
+            part.fail(unknown() if part.committing or part.uncertain or part.late else stopping())
             raise
         return None
 
@@ -191,7 +201,7 @@ class Decider:
         if part.uncertain is not None:
             part.settle_until = part.settle_until or self._time() + self._settle_seconds
             if self._time() >= part.settle_until:
-                part.fail(_unknown())
+                part.fail(unknown())
             elif not isinstance(error, OutcomeUnknown):
                 await self._pause(8)
         elif isinstance(error, Conflict):
@@ -204,7 +214,7 @@ class Decider:
         elif isinstance(error, InvariantViolation) or not isinstance(error, Fault):
             return True
         else:
-            part.fail(_unknown() if part.late else error)
+            part.fail(unknown() if part.late else error)
         return False
 
     async def _rebuild(self, part: Part) -> None:
@@ -289,12 +299,6 @@ def _decide(works: Sequence[Work], snapshot: Snapshot, rules: Mapping[int, Rules
     if len(decision.outcomes) != len(works):
         raise InvariantViolation("The decision does not answer each submission once.")
     return decision
-
-
-def _unknown() -> OutcomeUnknown:
-    return OutcomeUnknown(
-        "The commit was sent and its answer lost; send the same request with the same id again."
-    )
 
 
 def stopping() -> Busy:

@@ -36,7 +36,7 @@ from onhand.core.rules import Rules
 from onhand.core.snapshot import Decision, Snapshot
 from onhand.ports import Clock, Probe, Store, Unit
 from onhand.service.faults import Fault, OutcomeUnknown, Stale
-from onhand.service.parts import Part
+from onhand.service.parts import Part, unknown
 from onhand.service.remembered import Memory, Remembered, follow
 from onhand.service.submissions import Lane, Submission
 
@@ -261,7 +261,7 @@ def _answer_at_stop(part: Part) -> None:
         for submission, outcome in zip(part.waiting, part.decided.outcomes, strict=True):
             submission.reply(outcome)
     elif part.committing:
-        part.fail(OutcomeUnknown("The commit was sent; send the same request with the same id again."))
+        part.fail(unknown())
 
 
 def _reserve(submission: Submission) -> Reserve:

@@ -34,7 +34,7 @@ from onhand.core.commands import (
 from onhand.core.outcomes import Accepted, GroupOutcome, Outcome, Rejected, Replayed
 from onhand.core.rules import Rules
 from onhand.core.snapshot import Decision, Snapshot
-from onhand.service.faults import Fault, InvariantViolation
+from onhand.service.faults import Fault, InvariantViolation, OutcomeUnknown
 from onhand.service.submissions import Submission
 
 log = structlog.get_logger("onhand.batcher")
@@ -197,6 +197,13 @@ def oversold(outcomes: Iterable[Outcome | GroupOutcome]) -> int:
 def name(work: Work) -> str:
     """What a log line says about a submission."""
     return "group" if isinstance(work, Group) else f"{_NAMES[type(work)]} {work.id}"
+
+
+def unknown() -> OutcomeUnknown:
+    """The fault of who cannot be told whether the commit took place."""
+    return OutcomeUnknown(
+        "The commit was sent and its answer lost; send the same request with the same id again."
+    )
 
 
 def violation(error: Exception) -> InvariantViolation:
